@@ -128,6 +128,7 @@ def _offer(told: FlexOffered, names: Mapping[str, str]) -> Offer:
         at=told.at,
         expires=told.expires,
         request=told.request,
+        for_people=told.for_people,
         currency=told.currency,
         options=tuple(
             OfferedOption(reference=option.reference, price=option.price_e4, isps=_isps(option.isps))

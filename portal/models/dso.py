@@ -79,7 +79,7 @@ class OfferedOption(Shown):
 
 
 class Offer(Shown):
-    """A FlexOffer; `request` is the reference of the request it answers."""
+    """A FlexOffer; `request` is the reference of the request it answers; `for_people`: it stands for people to order."""
 
     reference: str
     seller: str
@@ -88,6 +88,7 @@ class Offer(Shown):
     at: Instant
     expires: Instant
     request: str | None
+    for_people: bool
     currency: str
     options: tuple[OfferedOption, ...]
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from cim.platform.publications.grid import ConsumptionHeldBack, ConsumptionLimited
 from cim.platform.publications.incidents import MessageLapsed
 from cim.platform.publications.trading import FlexOffered, OfferedOption, OrderPlaced
 from cim.platform.store import values
-from portal.actions import ActionTold
+from portal.screens.asked import answers
 from portal.screens.markup import (
-    Cell,
     Html,
     acting,
     hidden,
@@ -28,8 +25,6 @@ from portal.screens.markup import (
 from portal.screens.page import Parts
 from portal.screens.seen import Seen
 from portal.screens.trading import span_words
-
-_TONES = {"accepted": "good", "refused": "bad", "waiting": "warn", "handed": "warn"}
 
 
 def make(seen: Seen) -> Parts:
@@ -92,21 +87,22 @@ def _standing(seen: Seen) -> Html:
     rows = [
         (
             _order_form(one, option, number),
-            seen.name(one.seller),
-            seen.title(one.congestion_point),
-            one.period,
+            money(option.price_e4, one.currency),
             span_words(seen, one.period, option.isps),
             kw(max((isp.power_w for isp in option.isps), key=abs)),
             _kwh(seen, option),
-            money(option.price_e4, one.currency),
+            seen.name(one.seller),
+            one.period,
             seen.local(one.expires),
+            seen.title(one.congestion_point),
             short(one.reference),
         )
         for one in open_offers(seen)
         for number, option in enumerate(one.options)
     ]
+    # What is decided by stands first: on a phone the rest is to the right.
     head = (
-        "order", "seller", "point", "day", "from–to (local)", "most, kW", "energy, kWh", "price", "stands until (local)",
+        "order", "price", "from–to (local)", "most, kW", "energy, kWh", "seller", "day", "stands until (local)", "point",
         "reference",
     )  # fmt: skip
     none = (
@@ -218,41 +214,4 @@ def _settle(seen: Seen) -> Html:
             "when all its meter data is in, or time is up."
         ),
         name="settle",
-    )
-
-
-def _field(seen: Seen, name: str, value: str | bool | int) -> str:
-    """What was asked for as people read it: points by their title, instants in local time."""
-    shown = str(value)
-    if name == "point":
-        shown = seen.title(shown)
-    elif isinstance(value, str) and "T" in value:
-        with suppress(ValueError):
-            shown = f"{seen.local(datetime.fromisoformat(value)):%Y-%m-%d %H:%M}"
-    return f"{name.replace('_', ' ')} {shown}"
-
-
-def answers(seen: Seen, asked: Sequence[ActionTold], whose: str = "the DSO's") -> Html:
-    """What was asked of an agent, and what it has answered."""
-
-    def instant(at: datetime | None) -> Cell:
-        return None if at is None else seen.local(at)
-
-    rows = (
-        (
-            instant(one.at),
-            one.kind,
-            one.by,
-            ", ".join(_field(seen, name, value) for name, value in one.request.items() if value is not None),
-            mark(one.state.value, _TONES.get(one.state.value, "")),
-            one.reason,
-            instant(one.answered_at),
-        )
-        for one in asked
-    )
-    head = ("asked at (local)", "what", "by", "fields (local)", "state", "answer", "answered at")
-    return section(
-        "Asked and answered",
-        table("Newest first", head, rows, f"Nobody has asked {whose} agent for anything yet.", seen.rows),
-        name="answers",
     )

@@ -28,7 +28,13 @@ def mark_of(name: str) -> str:
 
 
 def framed(
-    screen: Screen | None, screens: Iterable[Screen], visitor: Visitor, site: str, parts: Iterable[str], live: bool
+    screen: Screen | None,
+    screens: Iterable[Screen],
+    visitor: Visitor,
+    site: str,
+    parts: Iterable[str],
+    live: bool,
+    zone: str = "UTC",
 ) -> str:
     """A whole page.
 
@@ -36,6 +42,7 @@ def framed(
         screen: which; None of one that is not there.
         screens: all that the visitor may open.
         live: whether it is fetched again when something has changed.
+        zone: of the site's local time (IANA).
     """
     title = screen.title if screen else "Not here"
     body = "".join(f'<div class="part" data-part="{number}">{part}</div>' for number, part in enumerate(parts))
@@ -54,7 +61,7 @@ def framed(
 <script src="/pages/theme.js?v={mark_of("theme.js")}"></script>
 <script src="/pages/screens.js?v={mark_of("screens.js")}" type="module"></script>
 </head>
-<body{' data-live="/live"' if live else ""}>
+<body data-zone="{text(zone)}"{' data-live="/live"' if live else ""}>
 <a class="skip" href="#main">To the content</a>
 <header>
 <a class="brand" href="/">ILES <span>{text(site)}</span></a>

@@ -125,7 +125,8 @@ def _drawing(seen: Seen, grid: GridSource, found: GridDay, isp: int) -> Html:
         LEGEND,
         note(
             f"{plan}What is measured comes from the connections' meters; what is expected are the sellers' prognoses, spread "
-            "over each point's connections as on the last measured day. Voltages and loadings are a power flow on them."
+            "over each point's connections as on the last measured day (on the first day by what is registered). Voltages and "
+            "loadings are a power flow on them."
         ),
         name="feeder",
     )

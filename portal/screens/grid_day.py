@@ -9,11 +9,15 @@ import numpy as np
 
 from cim.model.arrays import Floats, Ints
 from cim.model.intervals import LocalDay
+from cim.platform.publications.agreements import AssetsRegistered
 from cim.platform.publications.grid import PrognosisReplaced
 from cim.platform.publications.trading import PrognosisTaken
+from cim.platform.store import values
 from portal.screens.measured import DayMeasured
 from portal.screens.seen import Seen
 from portal.sources import GridFlow, GridSource
+
+_WEATHER = frozenset({"pv", "wind"})  # kinds whose feed-in goes with the weather
 
 
 @dataclass(frozen=True)
@@ -111,20 +115,50 @@ def _prognoses(seen: Seen, day: LocalDay) -> dict[str, Floats]:
 def _expected(
     seen: Seen, grid: GridSource, day: LocalDay, prognoses: dict[str, Floats], count: int
 ) -> dict[str, Floats]:
-    """Each connection's share of its point's prognoses: its last measured day, moved so that the point's sum is kept."""
+    """Each connection's share of its point's prognoses: its last measured day, moved so that the point's sum is kept.
+
+    Before a whole day was measured: what is known of this one, moved by what is registered at each connection, since a plant
+    and a home move by other powers.
+    """
     if not prognoses:
         return {}
     drawing, before = grid.drawing, seen.today if day.day > seen.today.day else day.next(-1)
-    shape = seen.measured.day(before, seen.now)
+    shape = seen.measured.day(before, seen.now).net_w
+    first_day = not any(np.isfinite(row).any() for row in shape.values())
+    if first_day:
+        shape = {meter: _mean_of(row) for meter, row in seen.measured.day(day, seen.now).net_w.items()}
+    rated = _rated(seen) if first_day else {}
     found: dict[str, Floats] = {}
     for point, foretold in prognoses.items():
         own = [name for name, points in drawing.points_of.items() if points[:1] == (point,)]
-        rows = np.array([_fitted(shape.net_w.get(drawing.meter_of[name]), count) for name in own])
+        rows = np.array([_fitted(shape.get(drawing.meter_of[name]), count) for name in own])
         if not own:
             continue
+        more = foretold - rows.sum(axis=0)
         share = np.abs(rows) + 1.0
-        moved = rows + share / share.sum(axis=0) * (foretold - rows.sum(axis=0))
+        if rated:
+            draws, gives = (np.array([rated.get(name, (0.0, 0.0))[way] for name in own])[:, None] for way in (0, 1))
+            share = np.where(more < 0, gives, draws) + 1.0
+        moved = rows + share / share.sum(axis=0) * more
         found |= dict(zip(own, moved, strict=True))
+    return found
+
+
+def _mean_of(row: Floats) -> Floats:
+    """The mean of what was measured, in each ISP."""
+    known = row[np.isfinite(row)]
+    return np.full(len(row), known.mean() if len(known) else 0.0)
+
+
+def _rated(seen: Seen) -> dict[str, tuple[float, float]]:
+    """By connection what its registered units may draw and may feed in that the weather moves (CHP runs as it runs), W."""
+    assets = {asset.name: asset for told in values(seen.store, AssetsRegistered) for asset in told.assets}
+    found: dict[str, tuple[float, float]] = {}
+    for name, asset in assets.items():
+        home = name.partition(".")[0]
+        draws, gives = found.get(home, (0.0, 0.0))
+        weather = abs(asset.max_generation_w) if asset.kind in _WEATHER else 0.0
+        found[home] = draws + asset.max_consumption_w, gives + weather
     return found
 
 

@@ -1,4 +1,4 @@
-"""How agents, devices and meters are, and what went wrong."""
+"""How agents and devices are, and what went wrong."""
 
 from __future__ import annotations
 
@@ -23,14 +23,12 @@ from cim.platform.publications.incidents import (
 from cim.platform.publications.ledger import HeadRefused, HistorySplit, RecordRefused
 from cim.platform.publications.measured import CommandRefused, DeviceBack, DeviceLost, ReadingRefused
 from cim.platform.publications.trading import OrderRefused
-from portal.models import Status
-from portal.screens.markup import Cell, Figure, Html, acting, figures, hidden, lately, mark, note, section, table
-from portal.screens.measured import LastReading
+from portal.models import Health, Status
+from portal.screens.markup import Figure, Html, acting, figures, hidden, lately, mark, note, section, table
 from portal.screens.page import Parts
 from portal.screens.seen import Seen
 from portal.shift_log import NoteTold
 
-STALE = timedelta(minutes=30)  # a meter reads every five minutes
 _WRONG: dict[type[Publication], tuple[str, Callable[[Any], str]]] = {
     DeviceLost: ("device lost", lambda one: f"{one.device}: {one.reason}"),
     CommandRefused: ("command refused", lambda one: f"{one.device}: {one.reason}"),
@@ -174,6 +172,24 @@ def _seen_form(one: Alarm) -> Html:
     return acting("/dso/log", f"seen-{key}", fields, "Seen")
 
 
+def amiss(health: Health) -> str:
+    """What makes a site degraded, in words; empty where nothing does."""
+    silent = [agent.name for agent in health.agents if not agent.alive]
+    faulty = [agent.device or agent.name for agent in health.agents if agent.device_fault]
+    found = []
+    if silent:
+        found.append(f"{len(silent)} of {len(health.agents)} agents have not answered just now")
+    if faulty:
+        found.append(
+            f"devices with a fault: {', '.join(faulty[:5])}{f' and {len(faulty) - 5} more' if len(faulty) > 5 else ''}"
+        )
+    if health.failed_events:
+        found.append(f"{len(health.failed_events)} messages failed")
+    if health.journal.state == "away":
+        found.append(health.journal.detail)
+    return "; ".join(found)
+
+
 def make_health(seen: Seen) -> Parts:
     """The page of agents, devices and the journal."""
     health = seen.health
@@ -207,7 +223,7 @@ def make_health(seen: Seen) -> Parts:
                 Figure("journal", health.journal.state),
                 Figure("site's time", f"{seen.local(health.now):%Y-%m-%d %H:%M}", seen.site.timezone),
             ),
-            note(health.journal.detail),
+            note(f"Degraded: {amiss(health)}." if health.status is Status.DEGRADED else health.journal.detail),
             name="health",
         ),
         section(
@@ -251,73 +267,5 @@ def make_health(seen: Seen) -> Parts:
                 seen.rows,
             ),
             name="failed",
-        ),
-    )
-
-
-def last_readings(seen: Seen) -> list[LastReading]:
-    """Of all meters and devices that are drawn, and others that were read."""
-    grid = seen.sources.grid
-    expected = () if grid is None else (*grid.drawing.meter_of.values(), *grid.drawing.kind_of)
-    return seen.measured.last(seen.until, expected)
-
-
-def make_quality(seen: Seen) -> Parts:
-    """The page of data quality: which meters are stale, and how many of their readings are good."""
-    found = last_readings(seen)
-    if not found:
-        return (
-            section(
-                "Data quality",
-                note("No reading is in the table yet: they are filed a while after the site's start."),
-                name="meters",
-            ),
-        )
-    rows: list[tuple[timedelta, Sequence[Cell]]] = []
-    for one in found:
-        meter, point, last, good = one.meter, one.usage_point, one.at, one.good
-        age = seen.until - last if last is not None else timedelta.max
-        stale = age > STALE
-        state = mark("stale", "bad") if stale else mark("fresh", "good") if good >= 0.99 else mark("with gaps", "warn")
-        minutes = None if last is None else age.total_seconds() / 60
-        rows.append(
-            (age, (meter, seen.title(point), None if last is None else seen.local(last), minutes, 100 * good, state))
-        )
-    stale_count = sum(1 for age, _ in rows if age > STALE)
-    rows.sort(key=lambda row: row[0], reverse=True)
-    refused = [
-        one
-        for one in alarms(seen, seen.since)
-        if one.what in ("reading refused", "not metered", "meters disagree", "site not metered", "suspended")
-    ]
-    return (
-        section(
-            "Data quality",
-            figures(
-                Figure("meters and devices", len(rows)),
-                Figure("stale", stale_count, "", "bad" if stale_count else "good"),
-                Figure("with gaps", sum(1 for one in found if one.good < 0.99), "", ""),
-            ),
-            note(
-                f"Stale: no good reading for {STALE.seconds // 60} minutes of the site's time. They are read every five minutes."
-            ),
-            table(
-                "Meters and devices, the oldest reading first",
-                (
-                    "meter or device",
-                    "connection",
-                    "last good reading (local)",
-                    "age, min",
-                    "good in 7 days, %",
-                    "state",
-                ),
-                (row for _, row in rows),
-                "None.",
-                seen.rows,
-            ),
-            name="meters",
-        ),
-        section(
-            "Refused and missing", alarm_table(seen, refused, "What was not taken, or not metered"), name="refused"
         ),
     )

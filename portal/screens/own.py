@@ -19,7 +19,7 @@ from cim.platform.publications.incidents import ElementOverridden
 from cim.platform.publications.measured import CommandRefused, DeviceBack, DeviceLost
 from cim.platform.publications.settlement import SettlementTold, last_revisions
 from cim.platform.store import Told, values
-from portal.screens.act import answers
+from portal.screens.asked import answers
 from portal.screens.markup import (
     Asked,
     Cell,

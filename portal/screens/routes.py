@@ -23,6 +23,8 @@ from cim.model.errors import BadInput, IlesError
 from cim.platform.access.principals import Role
 from cim.platform.access.secured import Denied
 from cim.platform.orchestrator.status import DataStatus
+from cim.platform.publications.site import SiteDescribed
+from cim.platform.store import values
 from portal.actions import ActionSite
 from portal.auth.caller import caller_of
 from portal.data import OPERATOR, SeeData
@@ -153,7 +155,9 @@ def add_screens(app: FastAPI, site: PageSite) -> None:
             status, shown = await pages.parts(screen, visitor, request)
         told = await site.health()
         live = status == 200 and area != "data" and told.speed is not None
-        text = framed(screen, pages.allowed(visitor), visitor, told.site, shown, live)
+        described = values((await site.market()).store, SiteDescribed)
+        zone = described[-1].timezone if described else "UTC"
+        text = framed(screen, pages.allowed(visitor), visitor, told.site, shown, live, zone)
         return _sent(request, text.encode(), "text/html", {"Content-Security-Policy": POLICY}, status)
 
     _add_invoices(app, site)

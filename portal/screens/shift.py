@@ -19,13 +19,15 @@ from portal.screens.markup import (
     acting,
     digits,
     figures,
+    join,
     kw,
     note,
     section,
     table,
 )
-from portal.screens.operation import STALE, alarm_table, alarms, last_readings
+from portal.screens.operation import alarm_table, alarms, amiss
 from portal.screens.page import Parts
+from portal.screens.quality import freshness, late_words, stale_words
 from portal.screens.seen import AHEAD, Seen
 from portal.screens.trading import orders_with_state, span_of
 from portal.screens.works import declared
@@ -47,7 +49,7 @@ def make(seen: Seen) -> Parts:
             f"Shift report of {seen.site.site}",
             note(
                 f"From {seen.local(since):%Y-%m-%d %H:%M} to {seen.local(until):%Y-%m-%d %H:%M}, {seen.site.timezone}. "
-                f"The site is {seen.health.status}."
+                f"The site is {seen.health.status}{f': {reasons}' if (reasons := amiss(seen.health)) else ''}."
             ),
             _grid(seen, int(asked)),
             name="head",
@@ -208,5 +210,5 @@ def _coming(seen: Seen) -> Html:
 
 
 def _meters(seen: Seen) -> Html:
-    stale = [one.meter for one in last_readings(seen) if one.at is None or seen.until - one.at > STALE]
-    return note(f"Stale meters and devices: {', '.join(stale[:30]) if stale else 'none'}.")
+    fresh = freshness(seen)
+    return join((late_words(seen, fresh), stale_words(fresh)))

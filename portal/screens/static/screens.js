@@ -4,7 +4,13 @@ import { drawAll, redraw } from "./charts.js";
 const root = document.documentElement;
 const told = document.getElementById("live-state");
 const FRESH_MS = 900; // between two fetches of a page that changes all the time
+const zone = document.body.dataset.zone || "UTC";
+const clock = new Intl.DateTimeFormat("sv-SE", { timeZone: zone, dateStyle: "short", timeStyle: "short" });
+const INSTANT = /\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d)/g; // as asked.py has it
 let fetching = false, again = false, last = 0;
+
+// An instant, or those in a sentence, in the site's local time.
+function local(words) { return words.replace(INSTANT, (found) => clock.format(new Date(found))); }
 
 export async function send(path, method, body) {
   const { csrf } = await (await fetch("/session")).json();
@@ -67,7 +73,7 @@ function listen(path) {
   const events = new EventSource(path);
   events.addEventListener("changed", (event) => {
     const news = JSON.parse(event.data);
-    told.textContent = `live · ${news.now.slice(0, 16).replace("T", " ")} UTC`;
+    told.textContent = `live · ${local(news.now)} ${zone}`;
     if (document.hidden) { again = true; return; }
     if (performance.now() - last >= FRESH_MS) refresh(); else again = again || (setTimeout(refresh, FRESH_MS), true);
   });
@@ -138,7 +144,7 @@ async function answered(actions, number, words) {
   for (let tries = 0; tries < 40; tries += 1) {
     await new Promise((done) => { setTimeout(done, 250 + 50 * tries); });
     const told = await (await fetch(`${actions}/${encodeURIComponent(number)}`)).json();
-    if (told.state === "accepted" || told.state === "refused") { words.textContent = `${told.state}: ${told.reason}`; return; }
+    if (told.state === "accepted" || told.state === "refused") { words.textContent = `${told.state}: ${local(told.reason)}`; return; }
   }
   words.textContent = "asked; no answer has come yet: it will stand among the answers";
 }
