@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -13,6 +12,7 @@ import httpx
 import numpy as np
 import pytest
 
+from cim.model.arrays import Floats
 from cim.model.intervals import LocalDay
 from cim.platform.access.principals import Role
 from cim.platform.memory_store import MemoryStore
@@ -21,7 +21,7 @@ from cim.platform.publications.site import SiteDescribed
 from cim.platform.publications.trading import PrognosisTaken
 from portal.app import create_app
 from portal.models import Status
-from portal.screens.asked import asked_words, in_local_time
+from portal.screens.asked import Fields, asked_words, in_local_time
 from portal.screens.grid_day import grid_day
 from portal.screens.measured import DayMeasured, LastReading, Measured
 from portal.screens.operation import amiss
@@ -37,13 +37,13 @@ VIENNA = SiteDescribed(NOON - timedelta(hours=12), "strem", "Europe/Vienna", 15,
 class Known(Measured):
     """What was measured, told by a test."""
 
-    def __init__(self, days: dict[date, dict[str, Sequence[float]]]) -> None:
+    def __init__(self, days: dict[date, dict[str, Floats]]) -> None:
         super().__init__(Path("nowhere"))
         self.days = days
 
     def day(self, day: LocalDay, now: datetime) -> DayMeasured:
         """As told; nothing else."""
-        net = {meter: np.array(row, dtype=np.float64) for meter, row in self.days.get(day.day, {}).items()}
+        net = dict(self.days.get(day.day, {}))
         return DayMeasured(net, {}, {}, now)
 
 
@@ -60,20 +60,20 @@ def seen(*told: object, measured: Measured | None = None, grid: object = None) -
 
 def test_what_was_asked_for_is_read_as_people_say_it() -> None:
     """ISPs by the local clock, watts as kilowatts with their sign, instants in local time, a reference by its beginning."""
-    flexibility = {"point": "ean.1", "period": "2025-06-21", "first_isp": 49, "last_isp": 52, "power_w": -10_000,
+    flexibility: Fields = {"point": "ean.1", "period": "2025-06-21", "first_isp": 49, "last_isp": 52, "power_w": -10_000,
                    "choose_until": "2025-06-21T10:00:00+00:00"}  # fmt: skip
     words = asked_words(seen(), flexibility)
     assert words == "ean.1, 2025-06-21 12:00–13:00, −10.0 kW, you choose until 2025-06-21 12:00"
-    order = {"offer": "64eb36ed-8855-4d9c-a93a-29b973e11d2b", "option": "2568b466-5a5f-4ba0-81fa-cb115540ed6b/25",
+    order: Fields = {"offer": "64eb36ed-8855-4d9c-a93a-29b973e11d2b", "option": "2568b466-5a5f-4ba0-81fa-cb115540ed6b/25",
              "factor_pct": 60}  # fmt: skip
     assert asked_words(seen(), order) == "offer 64eb36ed…, option 2568b466…/25, 60 %"
-    limit = {"point": "ean.1", "consumption_pct": 0, "until": None, "planned": False, "words": "a joint"}
+    limit: Fields = {"point": "ean.1", "consumption_pct": 0, "until": None, "planned": False, "words": "a joint"}
     assert asked_words(seen(), limit) == "ean.1, consumption at most 0 %, not planned, a joint"
 
 
 def test_the_day_on_which_clocks_change_is_read_by_the_clock() -> None:
     """The ninth quarter-hour of 30 March 2025 begins at 03:00: there is no 02:00 on that day."""
-    asked = {"period": "2025-03-30", "first_isp": 9, "last_isp": 92}
+    asked: Fields = {"period": "2025-03-30", "first_isp": 9, "last_isp": 92}
     assert asked_words(seen(), asked) == "2025-03-30 03:00–00:00"
 
 
@@ -147,7 +147,7 @@ def test_on_the_first_day_what_is_expected_goes_where_it_can_come_from() -> None
     )
     told = PrognosisTaken(NOON - timedelta(hours=11), "p", "east.test", "ean.1", DAY, 1, (-1_450_000,) * 96)
     measured = Known({DAY: {"chp.meter": morning, "field.meter": night}})
-    found = grid_day(seen(told, AssetsRegistered(NOON, assets), measured=measured, grid=TwoHomes()), TwoHomes(), today)  # type: ignore[arg-type]
+    found = grid_day(seen(told, AssetsRegistered(NOON, assets), measured=measured, grid=TwoHomes()), TwoHomes(), today)
     noon = int((NOON - today.start) / timedelta(minutes=15)) + 4
     assert found.power_w["chp"][noon] == pytest.approx(-450_000, rel=0.001)
     assert found.power_w["field"][noon] == pytest.approx(-1_000_000, rel=0.001)
