@@ -71,6 +71,7 @@ def island_agents(
         facts=facts,
         expected=expected,
         control_s=plan.control_s,
+        stage_titles=tuple(stage.title for stage in sorted(plan.stages, key=lambda one: one.priority)),
     )
     duties = {MAINS: Duty.MAINS, plan.forming.unit: Duty.FORMING, INVERTERS: Duty.INVERTERS}
     duties |= dict.fromkeys(stages, Duty.STAGE) | ({engine: Duty.ENGINE} if engine else {})

@@ -16,7 +16,7 @@ answered() { # NUMBER: wait until the agent has accepted or refused, and say wha
 refused() { case $1 in *" accepted: "*) return 1 ;; *) return 0 ;; esac; }
 
 point=$(get /dso/state | field 'found["points"][0]["id"]')
-begun=$(get /dso/state | field 'found["now"]')
+begun=$(get /dso/state | field 'found["now"][:19]')
 asked=$(post /dso/actions/flexibility "{\"point\": \"$point\", \"period\": \"$day\", \"first_isp\": $first, \"last_isp\": $((first + 4)),
     \"power_w\": 5000, \"choose_minutes\": 240}" | number)
 said=$(answered "$asked")
@@ -25,7 +25,7 @@ if refused "$said"; then exit 1; fi
 # Offers that answer follow within some rounds; of those that stand for people the cheapest option is ordered whole.
 cheapest() {
     get /dso/state | field 'next(iter(sorted((p["price"], json.dumps({"offer": o["reference"], "option": p["reference"]}))
-        for o in found["offers"] for p in o["options"] if o["for_people"] and "'"$begun"'" <= o["at"] and found["now"] < o["expires"])),
+        for o in found["offers"] for p in o["options"] if o["for_people"] and "'"$begun"'" <= o["at"][:19] and found["now"][:19] < o["expires"][:19])),
         ("", ""))[1]'
 }
 until chosen=$(cheapest) && [ -n "$chosen" ]; do sleep 0.2; done

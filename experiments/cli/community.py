@@ -78,11 +78,17 @@ def bills_command(
     """The days of a finished run, by what its meters told: values that are missing are substituted, and said so.
 
     Once more into the same --out DIR, after meter data has changed: by Austria's law a quarter-hour that differs is allocated
-    again for all members, as its next version (intervals.csv).
+    again for all members, as its next version (intervals.csv). The bills are put into the run's folder too: its portal
+    (`iles portal DIR`) shows each member its own, page Community.
     """
     from experiments.community.command import billed_run
+    from experiments.community.published import publish
 
-    _tell(billed_run(folder, site, coefficients, out), out, as_json)
+    made = billed_run(folder, site, coefficients, out)
+    _tell(made, out, as_json)
+    if any((folder / "publications").glob("*")):
+        publish(folder, made.statement, "iles")
+        typer.echo(f"{folder}: the bills are among what the run published (page Community of its portal)", err=True)
 
 
 @app.command("coefficients")

@@ -15,6 +15,7 @@ from cim.model.errors import BadInput
 from experiments.cli.sites import SITE_HELP
 
 if TYPE_CHECKING:
+    from cim.platform.publications.base import Publication
     from environment.outages import Outage
     from experiments.island.model import IslandSite
 
@@ -45,6 +46,14 @@ def island(
         typer.Option(min=0, max=99.9, help="Percent of outages to hold a reserve for; the site's otherwise."),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for page and JSON; `out/SITE-island` otherwise.")] = None,
+    into: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="With --at: a finished run of this site, within whose time mains are lost; what the manager tells of the island "
+            "is put there, for the portal's page Island.",
+        ),
+    ] = None,
 ) -> None:
     """Lose mains at a site: run one outage second by second, or many at random.
 
@@ -59,6 +68,8 @@ def island(
 
     if (at is None) == (outages is None):
         raise BadInput("iles island: expected either --at YYYY-MM-DDTHH:MM or --outages N")
+    if into is not None and at is None:
+        raise BadInput("into: only with --at, which loses mains once; expected none with --outages")
     model = island_site(site)
     folder = out or Path("out") / f"{model.site.name}-island"
     share = model.plan.confidence_pct.value / 100 if confidence is None else confidence / 100
@@ -68,7 +79,11 @@ def island(
         assert at is not None  # noqa: S101 - one of the two was given
         start = _instant(at, model.site.timezone).astimezone(UTC)
         outage = Outage(start, 60.0 * minutes, Cause.PLANNED if announced else Cause.OWN, not without_chp)
-        _one(model, outage, stored_pct, tuple(silent or ()), seed, share, folder)
+        if into is not None:
+            from experiments.island.published import check_run
+
+            check_run(into, model.site.name, outage)
+        _one(model, outage, stored_pct, tuple(silent or ()), seed, share, folder, into)
 
 
 def _instant(said: str, timezone: str) -> datetime:
@@ -88,6 +103,7 @@ def _one(
     seed: int,
     confidence: float,
     folder: Path,
+    into: Path | None,
 ) -> None:
     from experiments.island.agents_run import ride_with_agents
     from experiments.island.page import served_rows, write_event
@@ -100,7 +116,11 @@ def _one(
         stored_wh, battery_w = model.stored_wh(plan.held, outage.start), model.battery_w(plan.held, outage.start)
     else:
         stored_wh, battery_w = stored_pct / 100 * model.limits.capacity_wh, 0.0
-    ride, messages = ride_with_agents(model, outage, stored_wh=stored_wh, battery_w=battery_w, seed=seed, silent=silent)
+    heard: list[tuple[str, Publication]] = []
+    ride, messages = ride_with_agents(
+        model, outage, stored_wh=stored_wh, battery_w=battery_w, seed=seed, silent=silent,
+        hear=lambda agent, told: heard.append((agent, told)),
+    )  # fmt: skip
     folder.mkdir(parents=True, exist_ok=True)
     write_event(folder / "island.html", model, ride)
     rows = served_rows(model, ride)
@@ -133,6 +153,10 @@ def _one(
     typer.echo(
         f"frequency {ride.lowest_hz:.2f} to {ride.highest_hz:.2f} Hz; {folder}/island.html and island.json written"
     )
+    if into is not None:
+        from experiments.island.published import put_island
+
+        typer.echo(f"{into}: {put_island(into, heard)} publications of the island (page Island of its portal)")
 
 
 def _many(model: IslandSite, number: int, seed: int, confidence: float, folder: Path) -> None:

@@ -11,9 +11,8 @@ from pathlib import Path
 from agents.assembly.island_agents import IslandLinks, island_agents, units_of
 from agents.runtime.agent_spec import AgentGroup
 from agents.runtime.local import LocalRuntime
-from agents.runtime.scheduler import RoundScheduler
+from agents.runtime.scheduler import RoundScheduler, Sink
 from cim.model.errors import BadInput
-from cim.platform.publications.base import Publication
 from devices.simulators.island_units import IslandUnitsWorld
 from environment.outages import Outage
 from environment.physics.island_event import IslandEvent
@@ -29,10 +28,12 @@ def ride_with_agents(
     battery_w: float,
     seed: int = 1,
     silent: tuple[str, ...] = (),
+    hear: Sink = lambda _agent, _told: None,
 ) -> tuple[Ride, int]:
     """As `ride.ride_through`, with agents; also how many messages they sent.
 
     Args:
+        hear: what agents publish, (agent, publication).
         silent: units whose link is lost when mains are.
 
     Raises:
@@ -51,7 +52,7 @@ def ride_with_agents(
         known = ", ".join(units.unit_ports)
         raise BadInput(f"silent: {', '.join(unknown)} is no unit of the island; expected some of {known}")
     group = island_agents(model.site, plan, event, model.facts, expectations_of(model, outage), seed)
-    messages = asyncio.run(_run(group, _Clock(units, watch, silent), outage))
+    messages = asyncio.run(_run(group, _Clock(units, watch, silent), outage, hear))
     return watch.ride(event.trace, stored_wh), messages
 
 
@@ -76,12 +77,12 @@ class _Clock:
             self.over()
 
 
-async def _run(group: AgentGroup, clock: _Clock, outage: Outage) -> int:
+async def _run(group: AgentGroup, clock: _Clock, outage: Outage, hear: Sink) -> int:
     """How many messages were sent."""
     with tempfile.TemporaryDirectory() as folder:
         runtime = LocalRuntime(group, IslandLinks(clock.units), Path(folder) / "ledger.db")
         end = outage.end + timedelta(seconds=GIVES_UP_S)
-        scheduler = RoundScheduler(runtime, clock, outage.start, end, _unheard)
+        scheduler = RoundScheduler(runtime, clock, outage.start, end, hear)
         clock.over = scheduler.stop
         await runtime.open(outage.start)
         try:
@@ -89,7 +90,3 @@ async def _run(group: AgentGroup, clock: _Clock, outage: Outage) -> int:
         finally:
             await runtime.close()
         return scheduler.messages
-
-
-def _unheard(_agent: str, _told: Publication) -> None:
-    """What agents publish is not kept: the page shows the units themselves."""

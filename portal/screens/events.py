@@ -8,8 +8,8 @@ from cim.model.intervals import LocalDay
 from cim.platform.publications.grid import FeedInLimited
 from cim.platform.publications.sessions import SessionConcluded
 from cim.platform.publications.settlement import SettlementTold, last_revisions
-from cim.platform.publications.trading import OrderPlaced
 from cim.platform.store import values
+from portal.screens.delivery import SoFar, delivered_so_far, so_far
 from portal.screens.markup import Figure, Html, Line, chart, figures, lately, mark, note, section, table
 from portal.screens.page import Parts
 from portal.screens.seen import Seen
@@ -58,6 +58,8 @@ def make(seen: Seen) -> Parts:
         Figure("shortfall", short_wh / 1000, "kWh", "bad" if short_wh > 0.02 * promised_wh else "good"),
         Figure("active now", sum(1 for _, state in orders if state == "active")),
     )
+    day = LocalDay(orders[-1][0].period, seen.site.timezone, seen.site.isp_minutes)
+    metered_so_far = so_far(seen, [one for one, state in orders if state != "refused"], day)
     head = ("day", "from–to (local)", "seller", "point", "promised, kWh", "delivered, kWh", "shortfall, kWh", "state")
     limited = sum(1 for one in values(seen.store, FeedInLimited, seen.since) if one.limit_w is not None)
     return (
@@ -67,18 +69,18 @@ def make(seen: Seen) -> Parts:
             lately(seen.since),
             table("Deliveries, newest first", head, rows, "Nothing is to be delivered.", seen.rows),
             note(
-                "Metered values come with the settlement of the day. The DSO's own feed-in limits were set "
-                f"{limited} times; they stand with the congestion points."
+                "What is delivered here comes with the settlement of the day; before it, see below. The DSO's own feed-in limits "
+                f"were set {limited} times; they stand with the congestion points."
             ),
             name="events",
         ),
-        _delivery(seen, orders[-1][0]),
+        delivered_so_far(seen, metered_so_far, day),
+        _delivery(seen, day, metered_so_far),
         _redispatch(seen),
     )
 
 
-def _delivery(seen: Seen, newest: OrderPlaced) -> Html:
-    day = LocalDay(newest.period, seen.site.timezone, seen.site.isp_minutes)
+def _delivery(seen: Seen, day: LocalDay, metered_so_far: dict[str, SoFar]) -> Html:
     ordered, delivered, short = np.zeros(day.count), np.full(day.count, np.nan), np.full(day.count, np.nan)
     for one, state in orders_with_state(seen):
         if one.period == day.day and one.buyer == seen.site.dso and state != "refused":
@@ -92,7 +94,13 @@ def _delivery(seen: Seen, newest: OrderPlaced) -> Html:
                 part = slice(settled.start - 1, settled.start - 1 + settled.duration)
                 delivered[part] = np.nan_to_num(delivered[part]) + settled.delivered_flex_power_w / 1000
                 short[part] = np.nan_to_num(short[part]) + settled.power_deficiency_w / 1000
+    rows = [one.delivered_w for one in metered_so_far.values() if np.isfinite(one.delivered_w).any()]
     lines = [Line("ordered", ordered), Line("delivered", delivered), Line("shortfall", short, "bar")]
+    if rows:
+        seen_of = np.isfinite(rows).any(axis=0)
+        lines.insert(
+            1, Line("by the meters, preliminary", np.where(seen_of, np.nansum(rows, axis=0) / 1000, np.nan), "quiet")
+        )
     return section(
         "By quarter-hour",
         chart(

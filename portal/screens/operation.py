@@ -162,7 +162,7 @@ def _unseen(seen: Seen, found: Sequence[Alarm]) -> Html:
     """Grave alarms that nobody has seen, each with the form to say that one has."""
     rows = ((_seen_form(one), seen.local(one.at), mark(one.what, "bad"), one.agent, one.words[:300]) for one in found)
     head = ("seen, and what is done about it", "at (local)", "kind", "told by", "what")
-    none = "Somebody has seen every grave alarm."
+    none = "No grave alarm waits to be seen."
     return table("Grave, seen by nobody yet; newest first", head, rows, none, min(seen.rows, 20) if seen.rows else 0)
 
 

@@ -19,6 +19,7 @@ from agents.roles.island_messages import Duty, UnitOrder, UnitReport
 from cim.model.devices import DeviceKind, Mode, Nameplate, Setpoint
 from cim.model.readings import Kind, Quality, Reading
 from cim.platform.publications.incidents import MessageLapsed
+from cim.platform.publications.island import IslandLed
 from cim.platform.publications.measured import CommandRefused, DeviceLost
 from market.rules import Control, MarketRules
 
@@ -110,6 +111,42 @@ def test_the_loss_is_since_it_was_decided_last_and_the_return_since_it_was_seen(
     assert orders(tell(role, SHOWN, NOW + 4 * MINUTE)) == {}
     assert state.lost_at is state.back_at is None
     assert orders(tell(role, SHOWN, NOW + 5 * MINUTE))["breaker"] == Setpoint(Mode.LIMIT, 0)
+
+
+def led(effects: list[Effect]) -> list[IslandLed]:
+    """What it published of the island."""
+    return [e.publication for e in effects if isinstance(e, Publish) and isinstance(e.publication, IslandLed)]
+
+
+def test_an_island_is_told_at_each_change_and_each_quarter_hour() -> None:
+    """Armed, lost, back and one with mains again, each once; nothing new is told again after a quarter of an hour."""
+    role = manager()
+    (armed,) = led(tell(role, SHOWN, NOW))
+    assert (armed.state, armed.lost_at) == ("on mains", None)
+    assert (armed.stored_wh, armed.usable_wh, armed.engine_w) == (100_000, 96_000, 60_000)
+    assert [(one.promised, one.connected, one.wanted, one.power_w) for one in armed.stages] == [
+        (True, True, True, 20_000), (False, True, True, 20_000),
+    ]  # fmt: skip
+    assert led(tell(role, SHOWN, NOW + MINUTE)) == []
+    (again,) = led(tell(role, SHOWN, NOW + 15 * MINUTE))
+    assert again.state == "on mains"
+    (lost,) = led(tell(role, LOST, NOW + 16 * MINUTE))
+    assert (lost.state, lost.lost_at) == ("island", NOW + 15 * MINUTE)
+    back = {**LOST, "breaker": {Kind.VOLTAGE: 400.0, Kind.POWER: None}}
+    (returning,) = led(tell(role, back, NOW + 17 * MINUTE))
+    assert returning.state == "mains are back"
+    (joined,) = led(tell(role, SHOWN, NOW + 18 * MINUTE))
+    assert joined.state == "resynchronised"
+
+
+def test_the_reserve_is_what_the_promised_loads_need_as_long_as_an_outage_may_last() -> None:
+    """20 kW promised, two hours with 95 %, no engine: 40 kWh and the battery's losses, 2,105 Wh."""
+    shown = {**SHOWN, "chp": {Kind.POWER: 0.0, Kind.AVAILABLE_POWER: 0.0}}
+    (told,) = led(tell(manager(), shown, NOW))
+    assert told.may_last_min == 120
+    assert told.reserve_wh == round(40_000 / 0.95)
+    with_engine = led(tell(manager(), SHOWN, NOW))[0]
+    assert with_engine.reserve_wh == 0
 
 
 def test_a_dark_island_is_started_by_its_battery() -> None:

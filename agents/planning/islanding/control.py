@@ -158,6 +158,12 @@ def armed(facts: IslandFacts, seen: IslandSeen, outlook: IslandOutlook) -> Islan
     return IslandOrders(closed, chp_w, limit_w, start=False, hold_hz=facts.nominal_hz, close=False)
 
 
+def reserve_wh(facts: IslandFacts, seen: IslandSeen, outlook: IslandOutlook) -> float:
+    """What has to be stored now to serve the promised stages for as long as the outage may last, Wh above what is kept."""
+    isps = max(1, min(outlook.remaining_isps, outlook.sun_w.size))
+    return _energy(facts, outlook, facts.promised, isps, facts.chp_w if seen.chp_ready else 0.0)
+
+
 def _connected(closed: tuple[bool, ...]) -> int:
     """Up to which priority all are connected."""
     return next((k for k, on in enumerate(closed) if not on), len(closed))

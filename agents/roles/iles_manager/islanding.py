@@ -12,9 +12,17 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
-from agents.planning.islanding.control import IslandFacts, IslandOrders, IslandSeen, armed, decide
+from agents.planning.islanding.control import (
+    IslandFacts,
+    IslandOrders,
+    IslandOutlook,
+    IslandSeen,
+    armed,
+    decide,
+    reserve_wh,
+)
 from agents.planning.islanding.outlook import IslandExpectations, outlook, ratios
-from agents.roles.effects import Arm, Disarm, Effect, Send, Timer
+from agents.roles.effects import Arm, Disarm, Effect, Publish, Send, Timer
 from agents.roles.identity import AgentIdentity
 from agents.roles.island_messages import UnitOrder, UnitReport
 from agents.roles.part import Part, on
@@ -22,9 +30,12 @@ from cim.codec.codec import wire
 from cim.model.arrays import Floats
 from cim.model.devices import Mode, Setpoint
 from cim.model.readings import Kind, Quality
+from cim.platform.publications.island import IslandLed, IslandStage, IslandState
 
 _WAITS_S = 5  # for units that have not reported
 _LIVE = 3  # control intervals that an order holds
+_TELLS = timedelta(minutes=15)  # while nothing changes
+_ISP_MIN = 15  # of the outlook
 _LIT_V = 100.0  # of a meter's voltage: below it there is none
 
 
@@ -34,7 +45,7 @@ class IslandUnits:
     """The island's units, each an agent, and what is known of it.
 
     Attributes:
-        stages: by priority.
+        stages: by priority; stage_titles: what they are in words, none where nobody says.
         stage_w: what a connected stage may draw at most.
         engine: empty where there is none.
         control_s: how often is decided.
@@ -49,6 +60,7 @@ class IslandUnits:
     facts: IslandFacts
     expected: IslandExpectations
     control_s: int
+    stage_titles: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -74,6 +86,7 @@ class IslandLeadingState:
         told: the last orders.
         ratios: [stages] what each stage draws of its habit.
         decided_at: so that nothing is decided twice at an instant.
+        published: what was told last of the island.
     """
 
     reports: dict[str, UnitReport] = field(default_factory=dict)
@@ -82,6 +95,7 @@ class IslandLeadingState:
     told: IslandOrders | None = None
     ratios: Floats = field(default_factory=lambda: np.ones(0))
     decided_at: datetime | None = None
+    published: IslandLed | None = None
 
 
 class IslandLeading(Part[IslandLeadingState]):
@@ -126,9 +140,46 @@ class IslandLeading(Part[IslandLeadingState]):
         orders = (armed if state.lost_at is None else decide)(units.facts, seen, ahead)
         if state.back_at is not None and self._value(units.mains, Kind.POWER) is not None:
             state.lost_at = state.back_at = None  # an open breaker has no power to show: it is closed again
-            return []
+            return self._publish(IslandState.JOINED, seen, (True,) * len(units.stages), ahead, now)
         state.told, state.decided_at = orders, now
-        return self._tell(orders, now)
+        return [*self._tell(orders, now), *self._publish(self._standing(seen), seen, orders.closed, ahead, now)]
+
+    def _standing(self, seen: IslandSeen) -> IslandState:
+        if self.state.lost_at is None:
+            return IslandState.ARMED
+        if not seen.lit:
+            return IslandState.DARK
+        return IslandState.SEPARATED if self.state.back_at is None else IslandState.RETURNING
+
+    def _publish(
+        self, standing: IslandState, seen: IslandSeen, wanted: tuple[bool, ...], ahead: IslandOutlook, now: datetime
+    ) -> list[Effect]:
+        """What the island is like, where that is news."""
+        state, units = self.state, self._units
+        titles = units.stage_titles or ("",) * len(units.stages)
+        rows = zip(units.stages, titles, seen.closed, wanted, strict=True)
+        told = IslandLed(
+            now,
+            state=standing.value,
+            lost_at=state.lost_at,
+            stored_wh=round(seen.stored_wh),
+            usable_wh=max(0, round(seen.stored_wh - units.facts.empty_wh)),
+            reserve_wh=round(reserve_wh(units.facts, seen, ahead)),
+            may_last_min=ahead.remaining_isps * _ISP_MIN,
+            battery_w=round(seen.battery_w),
+            engine_w=round(seen.chp_w),
+            sun_w=round(seen.sun_w),
+            stages=tuple(
+                IslandStage(name, title, k < units.facts.promised, closed and seen.lit, want,
+                            round(self._value(name, Kind.POWER) or 0.0))
+                for k, (name, title, closed, want) in enumerate(rows)
+            ),
+        )  # fmt: skip
+        last = state.published
+        if last is not None and _about(last) == _about(told) and now - last.at < _TELLS:
+            return []
+        state.published = told
+        return [Publish(told)]
 
     def _seen(self, now: datetime) -> IslandSeen:
         units, state = self._units, self.state
@@ -173,3 +224,8 @@ class IslandLeading(Part[IslandLeadingState]):
         if units.engine:
             told.append((units.engine, Setpoint(Mode.TARGET, -round(orders.chp_w))))
         return [Send(name, UnitOrder(setpoint, until)) for name, setpoint in told]
+
+
+def _about(told: IslandLed) -> tuple[object, ...]:
+    """What is news where it is another."""
+    return told.state, told.lost_at, tuple((one.connected, one.wanted) for one in told.stages)

@@ -17,6 +17,7 @@ from cim.platform.publications.agreements import (
     UnitsRanked,
 )
 from cim.platform.publications.base import Publication
+from cim.platform.publications.community import CommunityBilled, MemberBilled
 from cim.platform.publications.grid import (
     ConsumptionHeldBack,
     ConsumptionLimited,
@@ -44,6 +45,7 @@ from cim.platform.publications.incidents import (
     SiteNotMetered,
     WorkFailed,
 )
+from cim.platform.publications.island import IslandLed
 from cim.platform.publications.ledger import BlockClosed, HeadRefused, HistorySplit, RecordRefused
 from cim.platform.publications.measured import CommandRefused, DeviceBack, DeviceLost, ReadingRefused
 from cim.platform.publications.sessions import PointCoordinated, SessionConcluded
@@ -68,11 +70,11 @@ from cim.platform.publications.trading import (
 FAMILIES: Mapping[str, type[Publication]] = {
     re.sub(r"(?<!^)(?=[A-Z])", "_", family.__name__).lower(): family
     for family in (
-        AssetsRegistered, BaselineChecked, BlockClosed, CommandRefused, ConsumptionHeldBack, ConsumptionLimited, ContractAgreed,
-        ConnectionSwitched, ContractEnded, CopiesDiffer, DeviceBack,
+        AssetsRegistered, BaselineChecked, BlockClosed, CommandRefused, CommunityBilled, ConsumptionHeldBack, ConsumptionLimited,
+        ConnectionSwitched, ContractAgreed, ContractEnded, CopiesDiffer, DeviceBack,
         DeviceLost, DisputeDecided, ElementOverridden, ElementSuspended, ExchangeBand, ExchangeForecast, FeedInAccounted,
         FeedInLimited, FlexOffered, FlexRequested,
-        HandlingFailed, HeadRefused, HistorySplit, MemoryLost, MessageLapsed, MetersDisagree,
+        HandlingFailed, HeadRefused, HistorySplit, IslandLed, MemberBilled, MemoryLost, MessageLapsed, MetersDisagree,
         NegotiationMoved, OrderPlaced, OrderRefused, PaymentsMade, PointCoordinated,
         PointNotMetered, PrognosisReplaced, PrognosisTaken,
         ReadingRefused, RecordRefused, ReservationUpdated, RuleBroken, SafetyAnalysed, SafetyCaseFound, SellerJudged,

@@ -14,6 +14,11 @@ from typer.testing import CliRunner
 from cim.model.errors import BadInput
 from cim.model.intervals import LocalDay
 from cim.model.readings import Kind, Quality, Reading
+from cim.platform.parquet_store import ParquetStore
+from cim.platform.publications.community import CommunityBilled, MemberBilled
+from cim.platform.publications.measured import DeviceBack
+from cim.platform.publications.site import SiteDescribed
+from cim.platform.published import published
 from cim.platform.tables import ReadingTable
 from environment.sites import load_site
 from experiments.cli.community import app
@@ -155,3 +160,25 @@ def test_the_command_writes_a_runs_bills(tmp_path: Path) -> None:
     assert "need a lawyer first" in done.output
     assert (tmp_path / "out" / "farm-9.html").is_file()
     assert json.loads((tmp_path / "out" / "community.json").read_text(encoding="utf-8"))["law"] == "Austria"
+
+
+def test_a_run_s_bills_are_among_what_it_published(tmp_path: Path) -> None:
+    """`iles community bills DIR`, twice: the whole once and each member once, as the statement has them; a folder without
+    publications gets none."""
+    bare = run_folder(tmp_path / "bare")
+    assert CliRunner().invoke(app, ["bills", str(bare)]).exit_code == 0
+    assert not (bare / "publications").exists()
+    folder = run_folder(tmp_path / "run")
+    store = ParquetStore(folder, keep=True)
+    store.put("iles", SiteDescribed(DAY.start, "strem", "Europe/Vienna", 15, "dso", (), ()))
+    store.put("pv", DeviceBack(DAY.end, "pv"))
+    store.close()
+    for _ in range(2):
+        assert CliRunner().invoke(app, ["bills", str(folder)]).exit_code == 0
+    statement = billed_run(folder, None).statement
+    (whole,) = published(folder, CommunityBilled)
+    assert (whole.paid_e4, whole.without_e4 - whole.paid_e4) == (statement.paid_e4, statement.saved_e4)
+    assert whole.at == DAY.end
+    told = published(folder, MemberBilled)
+    assert [(one.member, one.total_e4) for one in told] == [(bill.member, bill.total_e4) for bill in statement.bills]
+    assert all(sum(line.amount_e4 for line in one.lines) == one.total_e4 for one in told)

@@ -10,6 +10,11 @@ import numpy as np
 import pytest
 
 from cim.model.errors import BadInput
+from cim.platform.parquet_store import ParquetStore
+from cim.platform.publications.island import IslandLed
+from cim.platform.publications.measured import DeviceBack
+from cim.platform.publications.site import SiteDescribed
+from cim.platform.published import published
 from environment.outages import Cause, Outage, Purpose
 from experiments.cli.island import island
 from experiments.island.agents_run import ride_with_agents
@@ -177,3 +182,48 @@ def test_what_cannot_be_run_is_one_sentence(at: str | None, outages: int | None,
     with pytest.raises(BadInput, match=said):
         island("strem", at=at, minutes=5, stored_pct=50.0, outages=outages, seed=1, confidence=None, out=tmp_path,
                without_chp=False, announced=False, silent=None)  # fmt: skip
+
+
+def run_of(folder: Path, site: str = "strem") -> Path:
+    """A finished run of 20 May."""
+    store = ParquetStore(folder)
+    begin = datetime(2016, 5, 19, 10, tzinfo=UTC)
+    store.put("iles", SiteDescribed(begin, site, "Europe/Vienna", 15, "dso", (), ()))
+    store.put("pv", DeviceBack(datetime(2016, 5, 21, 10, tzinfo=UTC), "pv"))
+    store.close()
+    (folder / "summary.json").write_text("{}")
+    return folder
+
+
+def into(folder: Path, out: Path, at: str = "2016-05-20T18:30") -> None:
+    """`iles island` with a run's folder."""
+    island("strem", at=at, minutes=5, stored_pct=50.0, outages=None, seed=1, confidence=None, out=out,
+           without_chp=False, announced=False, silent=None, into=folder)  # fmt: skip
+
+
+def test_what_the_manager_tells_of_an_island_is_put_into_a_run(tmp_path: Path) -> None:
+    """From armed to one with mains again, within the outage's time, once; readings of the island's units are not."""
+    folder = run_of(tmp_path / "run")
+    for _ in range(2):
+        into(folder, tmp_path / "out")
+    told = published(folder, IslandLed)
+    start = datetime(2016, 5, 20, 16, 30, tzinfo=UTC)
+    assert [one.state for one in told if one.state != "island"] == ["on mains", "mains are back", "resynchronised"]
+    assert told[0].at == start
+    assert {one.lost_at for one in told[1:-1]} == {start}
+    assert told[0].stages[0].title == "Care centre"
+    assert not list((folder / "telemetry").glob("*.parquet"))
+
+
+@pytest.mark.parametrize(
+    ("site", "at", "said"),
+    [
+        ("strem", "2016-05-25T18:30", "expected an outage within that time"),
+        ("el-realengo", "2016-05-20T18:30", "is a run of"),
+    ],
+)
+def test_an_island_goes_into_no_run_that_it_was_not_in(site: str, at: str, said: str, tmp_path: Path) -> None:
+    """Another time or another site: refused before anything is run."""
+    with pytest.raises(BadInput, match=said):
+        into(run_of(tmp_path / "run", site), tmp_path / "out", at)
+    assert not (tmp_path / "out").exists()
