@@ -91,7 +91,7 @@ def test_one_island_after_the_other_can_be_chosen(tmp_path: Path) -> None:
 REGISTERS = (CommunityRegister("1-1:2.9.0 G.03", "Own cover", 4_000),)
 LINES = (CommunityLine("Energy of the community", "community", 4_000, 3_600),)
 BILLED = CommunityBilled(
-    NOON, "EEG", "Austria", DAY, DAY, "EUR", 2, 10_000, 25_000, REGISTERS, (), ("Of a profile year.",)
+    NOON, "EEG", "Austria", DAY, DAY, "EUR", 2, 10_000, 25_000, REGISTERS, (), ("It is no invoice.",)
 )
 MINE = MemberBilled(
     NOON, "EEG", "Austria", DAY, DAY, "farm-1", "Farm one", "EUR", REGISTERS, LINES, 3_600, 8_600, ("A note.",)
