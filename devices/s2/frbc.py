@@ -14,6 +14,7 @@ from devices.s2.actuators import Settable, Steering
 from devices.s2.session import MOST_TIMER_MS, MOST_W, Refused, Status, expect_within
 
 _MAX_STEPS = 10_000
+_MOST_FORECAST_MS = 366 * 86_400_000  # nobody forecasts a year
 _OF_A_BATTERY = ("%", "percent", "soc", "soc %", "soc [%]", "state of charge", "state of charge [%]")
 _OF_A_ROOM = ("celsius", "°c", "temperature", "temperatur")  # in what labels call a fill level that is one
 
@@ -83,7 +84,9 @@ def thermal_description(description: FRBCSystemDescription, lead: Steering, mode
 
 def thermal_usage(forecast: FRBCUsageForecast, at: datetime) -> ThermalUsage:
     """An FRBC.UsageForecast in steps of equal length (the greatest common divisor of its own). Raises `Refused`."""
-    seconds = [element.duration.root / 1000 for element in forecast.elements]
+    lengths = [element.duration.root for element in forecast.elements]
+    expect_within("FRBC.UsageForecast: duration", 1, _MOST_FORECAST_MS, *lengths)
+    seconds = [length / 1000 for length in lengths]
     if not seconds or any(s < 1 or s != int(s) for s in seconds):
         raise Refused(Status.INVALID_CONTENT, "FRBC.UsageForecast: expected elements of whole seconds")
     expect_within("FRBC.UsageForecast: rate", -100, 100, *(one.usage_rate_expected for one in forecast.elements))

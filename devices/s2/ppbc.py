@@ -18,7 +18,7 @@ from s2python.ppbc import (
 from cim.mapping.s2 import ELECTRIC, TOTAL_POWER
 from cim.model.devices import Programme, ProgrammeState
 from devices.s2.profile_status import PowerProfileStatus
-from devices.s2.session import Refused, Status
+from devices.s2.session import MOST_TIMER_MS, MOST_W, Refused, Status, expect_within
 
 _STATES = {
     PPBCPowerSequenceStatus.NOT_SCHEDULED: ProgrammeState.READY,
@@ -43,6 +43,7 @@ def sequence(definition: PPBCPowerProfileDefinition) -> PPBCPowerSequence:
         raise Refused(Status.INVALID_CONTENT, "PPBC.PowerProfileDefinition: expected a sequence for normal conditions")
     chosen = normal[0]
     lengths = [element.duration.root for element in chosen.elements]
+    expect_within("PPBC.PowerSequence: duration", 0, MOST_TIMER_MS, sum(lengths))
     if any(length < 1000 or length % 1000 for length in lengths):
         raise Refused(Status.INVALID_CONTENT, "PPBC.PowerSequence: expected elements of whole seconds")
     if definition.start_time + timedelta(milliseconds=sum(lengths)) > definition.end_time:
@@ -58,7 +59,9 @@ def _power_w(element: PPBCPowerSequenceElement) -> float:
     electric = [value for quantity, value in values.items() if quantity in ELECTRIC]
     if not electric:
         raise Refused(Status.INVALID_CONTENT, "PPBC.PowerSequenceElement: expected an electric power")
-    return next((value for quantity, value in values.items() if quantity in TOTAL_POWER), sum(electric))
+    found = next((value for quantity, value in values.items() if quantity in TOTAL_POWER), sum(electric))
+    expect_within("PPBC.PowerSequenceElement: power", -MOST_W, MOST_W, found)
+    return found
 
 
 def programme(definition: PPBCPowerProfileDefinition, status: PowerProfileStatus | None, at: datetime) -> Programme:
@@ -67,6 +70,7 @@ def programme(definition: PPBCPowerProfileDefinition, status: PowerProfileStatus
     told = None if status is None else container_status(definition, status)
     state = ProgrammeState.READY if told is None else _STATES[told.status]
     progress = None if told is None else told.progress
+    expect_within("PPBC.PowerProfileStatus: progress", 0, MOST_TIMER_MS, 0 if progress is None else progress.root)
     return Programme(
         identity=str(definition.id),
         earliest=definition.start_time.astimezone(UTC),
@@ -105,8 +109,10 @@ def schedule(
 
 
 def peak_w(forecast: PowerForecast) -> float:
-    """The most that a resource manager says it will draw, W."""
+    """The most that a resource manager says it will draw, W. Raises `Refused`."""
     values = [
         v for element in forecast.elements for v in element.power_values if v.commodity_quantity.value in ELECTRIC
     ]
-    return max((v.value_expected if v.value_upper_limit is None else v.value_upper_limit for v in values), default=0.0)
+    expected = [v.value_expected if v.value_upper_limit is None else v.value_upper_limit for v in values]
+    expect_within("PowerForecast: power", -MOST_W, MOST_W, *expected)
+    return max(expected, default=0.0)

@@ -46,7 +46,14 @@ def expect_within(what: str, low: float, high: float, *values: float) -> None:
     """Refuse a number that nothing real has. Raises `Refused` naming it."""
     for value in values:
         if not low <= value <= high:
-            raise Refused(Status.INVALID_CONTENT, f"{what}: {value:g}; expected {low:g} to {high:g}")
+            raise Refused(Status.INVALID_CONTENT, f"{what}: {_shown(value)}; expected {low:g} to {high:g}")
+
+
+def _shown(value: float) -> str:
+    try:
+        return f"{value:g}"
+    except OverflowError:  # S2's durations are whole numbers of any length
+        return "a number beyond a float"
 
 
 class S2Session:

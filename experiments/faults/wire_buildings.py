@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import uuid
 from datetime import UTC, datetime, timedelta
 
 from cim.codec.codec import encode
@@ -15,101 +14,16 @@ from devices.port.errors import DeviceError
 from devices.s2.actuators import power_range
 from devices.s2.machine import CemMachine
 from devices.s2.operation import Setting
-from devices.s2.rm_state import FRBC, OMBC, PEBC
+from devices.s2.pebc import largest_power_w
+from devices.s2.rm_state import FRBC, OMBC, PEBC, PPBC
 from devices.s2.session import MOST_W, Refused
 from devices.simulators.gateway.announced_building import AnnouncedBuilding
-from experiments.faults.wire_fuzz import believed, fuzzed
+from experiments.faults.wire_fuzz import believed, fuzzed, hear
 from experiments.faults.wire_report import WireReport
+from experiments.faults.wire_s2_frames import DESCRIBED, STEPS
 
 NOW = datetime(2026, 5, 20, 12, tzinfo=UTC)
-_AT = "2026-05-20T12:00:00Z"
 _KINDS = (Kind.POWER, Kind.ENERGY_IMPORT, Kind.TEMPERATURE, Kind.HUMIDITY, Kind.OCCUPANCY)
-_IDS = [str(uuid.UUID(int=number)) for number in range(1, 12)]
-_RANGE = {"start_of_range": 0.0, "end_of_range": 2000.0, "commodity_quantity": "ELECTRIC.POWER.L1"}
-_LEVEL = {"start_of_range": 15.0, "end_of_range": 30.0}
-_STEPS = (
-    {"message_type": "Handshake", "message_id": _IDS[0], "role": "RM", "supported_protocol_versions": ["0.0.2-beta"]},
-    {
-        "message_type": "ResourceManagerDetails",
-        "message_id": _IDS[1],
-        "resource_id": _IDS[2],
-        "roles": [{"role": "ENERGY_CONSUMER", "commodity": "ELECTRICITY"}],
-        "instruction_processing_delay": 0,
-        "available_control_types": ["FILL_RATE_BASED_CONTROL", "OPERATION_MODE_BASED_CONTROL"],
-        "provides_forecast": False,
-        "provides_power_measurement_types": ["ELECTRIC.POWER.L1"],
-    },
-)
-_DESCRIBED = (
-    {
-        "message_type": "OMBC.SystemDescription",
-        "message_id": _IDS[3],
-        "valid_from": _AT,
-        "operation_modes": [
-            {"id": _IDS[4], "power_ranges": [_RANGE], "abnormal_condition_only": False},
-            {"id": _IDS[5], "power_ranges": [{**_RANGE, "end_of_range": 0.0}], "abnormal_condition_only": False},
-        ],
-        "transitions": [
-            {
-                "id": _IDS[6],
-                "from": _IDS[4],
-                "to": _IDS[5],
-                "start_timers": [],
-                "blocking_timers": [_IDS[7]],
-                "abnormal_condition_only": False,
-            }
-        ],
-        "timers": [{"id": _IDS[7], "duration": 1000}],
-    },
-    {
-        "message_type": "OMBC.Status",
-        "message_id": _IDS[8],
-        "active_operation_mode_id": _IDS[4],
-        "operation_mode_factor": 0.5,
-    },
-    {"message_type": "OMBC.TimerStatus", "message_id": _IDS[9], "timer_id": _IDS[7], "finished_at": _AT},
-    {
-        "message_type": "FRBC.SystemDescription",
-        "message_id": _IDS[10],
-        "valid_from": _AT,
-        "actuators": [
-            {
-                "id": _IDS[2],
-                "supported_commodities": ["ELECTRICITY"],
-                "operation_modes": [
-                    {
-                        "id": _IDS[4],
-                        "abnormal_condition_only": False,
-                        "elements": [
-                            {
-                                "fill_level_range": _LEVEL,
-                                "fill_rate": {"start_of_range": 0.0, "end_of_range": 1e-4},
-                                "power_ranges": [_RANGE],
-                            }
-                        ],
-                    }
-                ],
-                "transitions": [],
-                "timers": [],
-            }
-        ],
-        "storage": {
-            "fill_level_range": _LEVEL,
-            "fill_level_label": "°C",
-            "provides_leakage_behaviour": False,
-            "provides_fill_level_target_profile": False,
-            "provides_usage_forecast": True,
-        },
-    },
-    {
-        "message_type": "FRBC.ActuatorStatus",
-        "message_id": _IDS[0],
-        "actuator_id": _IDS[2],
-        "active_operation_mode_id": _IDS[4],
-        "operation_mode_factor": 0.5,
-    },
-    {"message_type": "FRBC.StorageStatus", "message_id": _IDS[1], "present_fill_level": 20.0},
-)
 
 
 class _Room:
@@ -178,15 +92,14 @@ def fuzz_s2_descriptions(frames: int, rng: random.Random, report: WireReport) ->
     machine = CemMachine("rm")
     for number in range(frames):
         if number % 20 == 0:
-            control = rng.choice((FRBC, OMBC))
-            machine = CemMachine("rm", wanted=(control, PEBC))
+            machine = CemMachine("rm", wanted=(rng.choice((FRBC, OMBC, PEBC, PPBC)),))
             machine.now = NOW
             machine.attached()
-            for step in (*_STEPS, *_DESCRIBED):
+            for step in (*STEPS, *DESCRIBED):
                 machine.receive(json.dumps(step))
-        frame = fuzzed(rng.choice(_DESCRIBED), rng)
+        frame = fuzzed(rng.choice(DESCRIBED), rng)
         try:
-            machine.receive(frame)
+            hear("S2 descriptions", machine.receive, frame, report)
             told = {kind: fresh.value for kind, fresh in machine.last.values.items() if fresh.told is Quality.GOOD}
             believed("S2 descriptions", told, frame, report)
             encode(machine.news.drain())  # what is told of it must cross to its agent
@@ -199,16 +112,33 @@ def fuzz_s2_descriptions(frames: int, rng: random.Random, report: WireReport) ->
 def _steered(machine: CemMachine) -> None:
     until = NOW + timedelta(minutes=15)
     try:
-        if machine.control is OMBC:
-            settings: list[Setting] | None = [machine.setting_at_most(1000, until)]
-        else:
-            if max(map(abs, power_range(machine.steered()))) > MOST_W:
-                raise AssertionError(f"{machine.steered()} is taken for what it can run at")
-            settings = machine.settings(1000, until)
-        if settings is not None:
-            machine.returning(until)
-            machine.instructed(settings, until)
+        match machine.control:
+            case control if control in (FRBC, OMBC):
+                _in_modes(machine, until)
+            case control if control is PEBC:
+                _within("limits", 0 if machine.constraints is None else largest_power_w(machine.constraints))
+                machine.limit(1000, until)
+            case control if control is PPBC:
+                steps = () if machine.programme is None else machine.programme.steps
+                _within("a programme", machine.forecast_peak_w or 0.0, *(watts for _, watts in steps))
+                machine.start()
         machine.release()
         machine.released()
     except (Refused, DeviceError):
         return
+
+
+def _in_modes(machine: CemMachine, until: datetime) -> None:
+    if machine.control is OMBC:
+        settings: list[Setting] | None = [machine.setting_at_most(1000, until)]
+    else:
+        _within("modes", *power_range(machine.steered()))
+        settings = machine.settings(1000, until)
+    if settings is not None:
+        machine.returning(until)
+        machine.instructed(settings, until)
+
+
+def _within(what: str, *powers_w: float) -> None:
+    if any(not abs(power) <= MOST_W for power in powers_w):
+        raise AssertionError(f"{powers_w} W are believed of {what}")

@@ -6,6 +6,7 @@ import json
 import math
 import random
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 
 from cim.model.readings import Kind
 from experiments.faults.wire_report import WireReport
@@ -68,7 +69,7 @@ def _spoil(node: object, rng: random.Random) -> None:
             del node[key]
             return
         else:
-            node[key] = rng.choice(_ODD)
+            node[key] = deepcopy(rng.choice(_ODD))  # a list of it may be spoiled further
             return
 
 

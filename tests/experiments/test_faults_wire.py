@@ -15,13 +15,14 @@ from cim.model.readings import Kind
 from devices.dial_in import door
 from devices.mqtt import building
 from devices.s2.machine import CemMachine
-from devices.s2.rm_state import FRBC, OMBC
+from devices.s2.rm_state import FRBC, OMBC, PEBC, PPBC
 from experiments.cli.faults import _spoiling
-from experiments.faults import wire, wire_buildings
+from experiments.faults import wire
 from experiments.faults.wire import wire_faults
 from experiments.faults.wire_buildings import fuzz_mqtt, fuzz_s2_descriptions
 from experiments.faults.wire_fuzz import believed, fuzzed
 from experiments.faults.wire_report import WireReport
+from experiments.faults.wire_s2_frames import DESCRIBED, STEPS
 
 
 def test_a_short_campaign_holds() -> None:
@@ -37,6 +38,10 @@ def test_frames_are_really_spoiled() -> None:
     frame = [2, "1", "MeterValues", {"evseId": 1, "meterValue": [{"timestamp": "t", "sampledValue": [{"value": 1}]}]}]
     made = [fuzzed(frame, random.Random(seed)) for seed in range(100)]
     assert len(set(made)) > 80
+    assert made == [fuzzed(frame, random.Random(seed)) for seed in range(100)]
+    many = random.Random(1)
+    for _ in range(20_000):  # what replaces a field may be spoiled itself: that must not spoil what is replaced later
+        fuzzed(frame, many)
     assert made == [fuzzed(frame, random.Random(seed)) for seed in range(100)]
 
 
@@ -76,13 +81,14 @@ def test_true_frames_are_taken() -> None:
         Kind.POWER: 1500,
         Kind.TEMPERATURE: 20,
     }
-    for control in (FRBC, OMBC):
+    for control in (FRBC, OMBC, PEBC, PPBC):
         described = CemMachine("rm", wanted=(control,))
+        described.now = wire.NOW
         described.attached()
-        for frame in (*wire_buildings._STEPS, *wire_buildings._DESCRIBED):
+        for frame in (*STEPS, *DESCRIBED):
             for answer in map(json.loads, described.receive(json.dumps(frame))):
                 assert answer.get("status", "OK") == "OK", (frame, answer)
-        assert described.ready
+        assert described.ready or control is PPBC  # which has nothing to describe by itself
 
 
 @pytest.mark.parametrize(

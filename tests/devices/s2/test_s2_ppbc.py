@@ -188,3 +188,32 @@ def test_the_same_programme_told_again_is_no_news() -> None:
     assert cem.machine.news.drain() == ()
     assert cem.machine.programme is not None
     assert cem.machine.programme.state is ProgrammeState.RUNNING
+
+
+@pytest.mark.parametrize("spoilt", ["9" * 400, 2**70, "1e999", "NaN", 1e300])
+@pytest.mark.parametrize("where", ["duration", "power", "progress", "forecast"])
+def test_a_number_that_no_appliance_has_is_refused(where: str, spoilt: object) -> None:
+    """A duration, a power or a progress beyond all bounds, as a number or a text: told back, and nothing is known of it."""
+    cem = Cem()
+    definition, status = golden("definition"), golden("status")
+    sequences = definition["power_sequences_containers"][0]["power_sequences"]
+    element = next(one for one in sequences if not one["abnormal_condition_only"])["elements"][0]
+    if where == "forecast":
+        value = {"value_expected": spoilt, "commodity_quantity": "ELECTRIC.POWER.L1"}
+        forecast = {"message_type": "PowerForecast", "start_time": NOW.isoformat(),
+                    "elements": [{"duration": 1000, "power_values": [value]}]}  # fmt: skip
+        assert cem.hear(forecast).startswith("INVALID")
+        assert cem.machine.forecast_peak_w is None
+        return
+    if where == "progress":
+        assert cem.hear(definition) == "OK"
+        assert cem.machine.news.drain() == (READY,)
+        status["sequence_container_status"][0]["progress"] = spoilt
+        assert cem.hear(status).startswith("INVALID")
+    elif where == "power":
+        element["power_values"] = [{"value_expected": spoilt, "commodity_quantity": "ELECTRIC.POWER.L1"}]
+        assert cem.hear(definition).startswith("INVALID")
+    else:
+        element["duration"] = spoilt
+        assert cem.hear(definition).startswith("INVALID")
+    assert cem.machine.news.drain() == ()
