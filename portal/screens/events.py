@@ -59,7 +59,8 @@ def make(seen: Seen) -> Parts:
         Figure("active now", sum(1 for _, state in orders if state == "active")),
     )
     day = LocalDay(orders[-1][0].period, seen.site.timezone, seen.site.isp_minutes)
-    metered_so_far = so_far(seen, [one for one, state in orders if state != "refused"], day)
+    done = all(state in ("settled", "refused") for one, state in orders if one.period == day.day)
+    metered_so_far = {} if done else so_far(seen, [one for one, state in orders if state != "refused"], day)
     head = ("day", "from–to (local)", "seller", "point", "promised, kWh", "delivered, kWh", "shortfall, kWh", "state")
     limited = sum(1 for one in values(seen.store, FeedInLimited, seen.since) if one.limit_w is not None)
     return (
@@ -74,7 +75,7 @@ def make(seen: Seen) -> Parts:
             ),
             name="events",
         ),
-        delivered_so_far(seen, metered_so_far, day),
+        *(() if done else (delivered_so_far(seen, metered_so_far, day),)),
         _delivery(seen, day, metered_so_far),
         _redispatch(seen),
     )

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 DAY = "2016-05-20"
 MIDNIGHT = datetime(2016, 5, 19, 22, tzinfo=UTC)  # at which it begins
-SPEED = 1_500  # a day in a minute
+SPEED = 3_000  # the 26 hours to the settlement in half a minute
 PATIENCE_S = 240
 PATIENCE_MS = 1000 * PATIENCE_S
 
@@ -56,12 +56,12 @@ class Living:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Living]:
-    """Begun at 20:00 of the evening before; stopped at the end."""
+    """Begun at 23:00 of the evening before; stopped at the end."""
     place = tmp_path_factory.mktemp("living")
     folder = place / "site"
     folder.mkdir()
     UserBook(folder / FILE, QUICK).add(DSO_USER, Role.DSO, "dso.strem.example", PASSWORD, one_time=False)
-    options = {"--date": DAY, "--start": "20", "--days": "2", "--seed": SEED, "--speed": SPEED, "--runtime": "local", "--port": "0",
+    options = {"--date": DAY, "--start": "23", "--days": "2", "--seed": SEED, "--speed": SPEED, "--runtime": "local", "--port": "0",
                "--folder": folder}  # fmt: skip
     command = [sys.executable, "-m", "experiments.cli.main", "up", str(corner_of_strem(place))]
     command += [str(word) for option in options.items() for word in option]
