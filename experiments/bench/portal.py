@@ -22,7 +22,7 @@ from experiments.bench.portal_site import AGENTS, TOKEN, serve_bench
 PER_SECOND = 200  # requests for the state
 LISTENERS = 2_000
 _PUBLISHED = 50  # publications a second meanwhile
-_COMING_S = 8  # in which all listeners come
+_COMING_S = 6  # in which all listeners come
 _CALLERS = 24  # connections that ask
 _HEADERS = f"Authorization: Bearer {TOKEN}\r\nHost: bench\r\n"
 
@@ -31,10 +31,10 @@ def measure(full: bool, tell: Callable[[str], None]) -> Figures:
     """The figures of issue 18; where no Chromium is installed there is no `first_paint_ms`.
 
     Args:
-        full: a minute of each instead of ten seconds.
+        full: a minute of each instead of eight seconds.
         tell: is told what goes on.
     """
-    seconds = 60 if full else 10
+    seconds = 60 if full else 8
     with tempfile.TemporaryDirectory() as place, _served(Path(place)) as (url, process):
         tell(f"asking for the state, {PER_SECOND} times a second")
         before = _cpu_s(process)
@@ -187,7 +187,7 @@ async def _listen(url: str, count: int, seconds: int) -> tuple[list[float], int]
 
 
 def _paint(url: str) -> Figures:
-    """From the call of a page to what can be read of it, and to its chart; the median of five calls in a fresh browser."""
+    """From the call of a page to what can be read of it, and to its chart; the median of three calls in a fresh browser."""
     binary = shutil.which("chromium")
     if binary is None:
         return {}
@@ -196,7 +196,7 @@ def _paint(url: str) -> Figures:
     painted = []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=binary, args=["--no-sandbox"])
-        for _ in range(5):
+        for _ in range(3):
             page = browser.new_context(extra_http_headers={"Authorization": f"Bearer {TOKEN}"}).new_page()
             page.goto(f"{url}/dso/pages/points")
             page.wait_for_selector("[data-chart] svg")
