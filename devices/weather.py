@@ -1,13 +1,17 @@
-"""The weather service as a device: it forecasts the sun, or tells what the season usually gives."""
+"""The weather service as a device: it forecasts sun and temperature, or tells what sun the season usually gives."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from cim.codec.codec import wire
 from cim.model.devices import DeviceKind, Nameplate, News, WeatherForecast
+
+if TYPE_CHECKING:
+    from environment.weather.forecast import WeatherService
 
 HORIZON = timedelta(hours=60)
 
@@ -22,11 +26,13 @@ class WeatherSource:
         timezone: of the site.
         seed: of a simulated weather service, which sees those profiles through an error. None: there is no service, and
             the port tells what the season usually gives, whatever the year.
+        climate: name of the weather pack that the profiles were made of; None: the service tells no temperature.
     """
 
     profiles: str
     timezone: str
     seed: int | None
+    climate: str | None = None
 
 
 class WeatherPort:
@@ -36,6 +42,7 @@ class WeatherPort:
         self.name = name
         self._source = source
         self._news: list[News] = []
+        self._air: WeatherService | None = None
 
     async def open(self, now: datetime) -> Nameplate:  # noqa: ARG002
         """Load the service, or the almanac."""
@@ -49,6 +56,11 @@ class WeatherPort:
             return Nameplate(DeviceKind.WEATHER, "ILES", "usual sun of the season", self.name)
         self._last = profiles.last
         self._feed = WeatherFeed(profiles, self._source.seed, self._source.timezone)
+        if self._source.climate is not None:
+            from environment.weather.forecast import WeatherService
+            from environment.weather.pack import load_weather
+
+            self._air = WeatherService(load_weather(self._source.climate), self._source.seed)
         return Nameplate(DeviceKind.WEATHER, "ILES", "simulated weather service", self.name)
 
     def listen(self, on_news: Callable[[News], None]) -> None:
@@ -59,7 +71,8 @@ class WeatherPort:
         start = now.replace(minute=0, second=0, microsecond=0)
         end = start + HORIZON if self._last is None else min(start + HORIZON, self._last)
         values = self._feed.forecast(now, start, end)
-        self._news.append(WeatherForecast(now, start, 900, tuple(float(x) for x in values)))
+        told_c = () if self._air is None else self._air.temperature_c(now, start, end)
+        self._news.append(WeatherForecast(now, start, 900, tuple(values.tolist()), tuple(told_c)))
 
     def drain(self) -> tuple[News, ...]:
         """Forecasts since the last call."""

@@ -12,6 +12,7 @@ import numpy as np
 from agents.assembly.exchange_history import exchange_config, told_of
 from agents.assembly.grid_of_site import carries_w, connection_terms, site_dso_config, usage_point
 from agents.assembly.market_terms import aggregator_config, element_costs, prosumer_selling
+from agents.assembly.past_weather import past_temperatures_c
 from agents.assembly.planned_keys import planned_keys
 from agents.assembly.providers import connection_of, member_days
 from agents.assembly.roles import agent_spec
@@ -118,9 +119,11 @@ def agents_of_site(
     sun = SeasonalSun(profiles) if secret else WeatherFeed(profiles, seed, site.timezone)
     past_weather = tuple(told_of(sun, before.next(-back)) for back in range(known, 0, -1))
 
+    past_c = () if secret or site.weather is None else past_temperatures_c(site.weather, before, known)
+
     agents: list[AgentSpec] = []
     for prosumer in site.prosumers:
-        agents += _household(site, prosumer, seeds, metered_kw, past_weather, operations or {})
+        agents += _household(site, prosumer, seeds, metered_kw, (past_weather, past_c), operations or {})
     for party in site.aggregators:
         members = tuple(
             Member(p.name, usage_point(site, p.name), p.congestion_point, carries_w(p), tariff_of(site, p.name), served)
@@ -153,7 +156,9 @@ def agents_of_site(
         tuple(agents),
         rules,
         meta,
-        weather=WeatherSource(site.profiles, site.timezone, seed if secret is None else None),
+        weather=WeatherSource(site.profiles, site.timezone, seed, site.weather)
+        if secret is None
+        else WeatherSource(site.profiles, site.timezone, None),
         device_kinds=_device_kinds(site),
     )
 
@@ -243,9 +248,11 @@ def _household(
     prosumer: Prosumer,
     seeds: dict[str, bytes],
     metered_kw: MeteredDays,
-    past_weather: tuple[Floats, ...],
+    past: tuple[tuple[Floats, ...], tuple[Floats, ...]],
     operations: Mapping[str, StoreOperation],
 ) -> list[AgentSpec]:
+    """The agents of a prosumer; `past`: of the days before, what was told of the sun and how warm they were."""
+    past_weather, past_c = past
     zero: tuple[Floats, ...] = (np.zeros(96),)
     config = ProsumerConfig(
         prosumer.meter,
@@ -265,6 +272,7 @@ def _household(
         prosumer.node,
         connection_terms(prosumer),
         connection_of(site, prosumer.name).switches,
+        () if prosumer.base_load is None else past_c,
     )
     agents = [agent_spec(prosumer.name, "prosumer", seeds[prosumer.name], config, prosumer.meter)]
     for device in prosumer.devices:

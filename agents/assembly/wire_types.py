@@ -147,6 +147,7 @@ declare_homes(
         "prosumer": (
             "agents.roles.prosumer.asset_publishing",
             "agents.roles.prosumer.available_energy",
+            "agents.roles.prosumer.base_load",
             "agents.roles.prosumer.building_flexibility",
             "agents.roles.prosumer.config",
             "agents.roles.prosumer.connection_limits",

@@ -170,10 +170,12 @@ class Programme(News):
 class WeatherForecast(News):
     """A weather service's forecast of the sun as the output of a normal PV plant, per unit of its rating.
 
-    `pv_per_unit[k]` holds from `start + k * step_s` for `step_s` seconds.
+    `pv_per_unit[k]` holds from `start + k * step_s` for `step_s` seconds; so does `temperature_c[k]`, of the air outside, degrees
+    Celsius; empty where the service tells none.
     """
 
     issued: datetime
     start: datetime
     step_s: int
     pv_per_unit: tuple[float, ...]
+    temperature_c: tuple[float, ...] = ()

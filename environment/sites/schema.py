@@ -260,6 +260,9 @@ class Site(Part):
     revision_hours: Annotated[int, Field(ge=1, le=24)] = 1
     default_day: date
     profiles: str
+    weather: str | None = (
+        None  # the weather pack that the profiles were made of, where they were: its service tells temperatures
+    )
     sources: dict[str, str]
     network: SiteNetwork
     limits: LimitBand

@@ -101,6 +101,14 @@ class WeatherService:
             wind_m_s=np.maximum(true.wind_m_s + wind, 0.0),
         )
 
+    def temperature_c(self, issued: datetime, start: datetime, end: datetime) -> tuple[float, ...]:
+        """What is told of the air, to a tenth of a degree; nothing of instants beyond the year."""
+        last = self._weather.first + self._weather.count * QUARTER
+        if start >= last:
+            return ()
+        told = self.forecast(issued, start, min(end, last)).temperature_c
+        return tuple(round(value, 1) for value in told.tolist())
+
     def _error(self, number: int, accuracy: Accuracy, issue_hour: int, first: int, last: int) -> Floats:
         error = np.zeros(last - first)
         for hour in range(issue_hour, (last + 3) // 4):

@@ -120,3 +120,12 @@ def test_the_command_shows_a_years_weather() -> None:
     wrong = CliRunner().invoke(app, ["weather", "nsrdb-malaga-2019", "--issued", "noon"])
     assert isinstance(wrong.exception, BadInput)
     assert "--issued: 'noon'" in str(wrong.exception)
+
+
+def test_what_is_told_of_the_air_ends_with_the_year() -> None:
+    """To a tenth of a degree, one for each quarter-hour that the year has; nothing beyond it."""
+    end = YEAR.first + YEAR.count * timedelta(minutes=15)
+    told = SERVICE.temperature_c(end - 2 * HOUR, end - HOUR, end + DAY)
+    assert told == tuple(np.round(SERVICE.forecast(end - 2 * HOUR, end - HOUR, end).temperature_c, 1).tolist())
+    assert len(told) == 4
+    assert SERVICE.temperature_c(end - HOUR, end, end + HOUR) == ()

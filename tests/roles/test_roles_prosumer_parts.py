@@ -19,6 +19,7 @@ from agents.roles.messages import DeviceJoined, DeviceReport, DeviceSchedule
 from agents.roles.part import DayClosed
 from agents.roles.parts.recovery import KEPT_DAYS
 from agents.roles.prosumer import ProsumerRole
+from agents.roles.prosumer.base_load import BaseLoad
 from agents.roles.prosumer.connection_limits import ConnectionLimits
 from agents.roles.prosumer.day_planning import DayPlanning
 from agents.roles.prosumer.device_schedules import DeviceSchedules
@@ -264,14 +265,14 @@ def test_what_a_metered_day_was_planned_with_is_dropped_with_the_next() -> None:
 
 def test_only_a_day_that_was_read_through_becomes_history() -> None:
     """Two readings tell a day's energy and nothing of its ISPs; read each interval it is what the next is expected to be."""
-    assert len(told_days(1, 1).part(DayPlanning).state.base_history_kw) == 1  # what it was given at the start
+    assert len(told_days(1, 1).part(BaseLoad).state.history_kw) == 1  # what it was given at the start
     role = farm()
     for minutes in range(0, 24 * 60 + 1, 5):
         at = DAY.start + timedelta(minutes=minutes)
         reported(role, at)
         counted(role, at, 250.0 * minutes)
     role.handle(Fired(TellMetering(FIRST)), DAY.end + timedelta(hours=1))
-    *_, latest = role.part(DayPlanning).state.base_history_kw
+    *_, latest = role.part(BaseLoad).state.history_kw
     assert latest == pytest.approx(np.full(96, 13.0))
 
 

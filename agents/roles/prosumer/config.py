@@ -34,6 +34,7 @@ class ProsumerConfig:
         dso, market, ledger: the other agents it deals with (market = the ILES manager).
         elements: what it can steer.
         base_history_kw: metered days before the first, without the elements, each [quarter-hours].
+        base_history_c: the temperature of the same days; NaN where it is not known, empty: of none.
         selling: its prices for its flexibility.
         preferences: what moving power costs it beside the energy itself.
         tariff: what energy at its connection costs and earns; None where nobody knows.
@@ -61,6 +62,7 @@ class ProsumerConfig:
     place: str = ""
     terms: ConnectionTerms = NOTHING_AGREED
     switches: Sequence[ProviderSwitch] = ()
+    base_history_c: tuple[Floats, ...] = ()
 
     def following(self, agreed: Agreed) -> ProsumerConfig:
         """The same whose switches are also those that are agreed while the site lives, as they are known when asked."""

@@ -13,13 +13,14 @@ import numpy as np
 from agents.planning.dispatch.import_room import import_room_kw
 from agents.planning.elements.element import ElementKnowledge, PlanWindow
 from agents.planning.elements.energy_prices import EnergyPrices
-from agents.planning.forecast.like_day import corrected, fit, like_day, with_day
+from agents.planning.forecast.like_day import corrected, fit
 from agents.planning.remembered import Remembered
 from agents.roles.effects import Effect
 from agents.roles.identity import AgentIdentity
 from agents.roles.messages import WeatherBulletin
 from agents.roles.part import Part, Recovery, on
 from agents.roles.parts.recovery import LedgerHistory
+from agents.roles.prosumer.base_load import BaseLoad
 from agents.roles.prosumer.building_flexibility import BuildingFlexibilityManager
 from agents.roles.prosumer.config import ProsumerConfig
 from agents.roles.prosumer.connection_limits import ConnectionLimits
@@ -29,7 +30,6 @@ from agents.roles.prosumer.element_reports import ElementReports
 from agents.roles.prosumer.energy_metering import EnergyMetering
 from agents.roles.prosumer.ev_flexibility import EvFlexibilityManager
 from agents.roles.prosumer.held_orders import HeldOrders
-from agents.roles.prosumer.metering_messages import recorded_base_kw
 from agents.roles.prosumer.ordered_moves import OrderedMoves
 from agents.roles.prosumer.reserved_capacity import ReservedCapacity
 from agents.roles.prosumer.supply_limits import SupplyLimits
@@ -60,13 +60,11 @@ class DayPlanningState:
     Attributes:
         forecasts: by day.
         weather: the newest.
-        base_history_kw: of the last metered days, [T] each.
         failing: by element, why its rules failed when it was last looked at; until that is told.
     """
 
     forecasts: dict[date, DayForecast] = field(default_factory=dict)
     weather: WeatherForecast | None = None
-    base_history_kw: tuple[Floats, ...] = ()
     failing: dict[str, str] = field(default_factory=dict)
 
 
@@ -78,6 +76,7 @@ class DayPlanning(Part[DayPlanningState]):
         me: AgentIdentity,
         config: ProsumerConfig,
         *,
+        base: BaseLoad,
         reports: ElementReports,
         buildings: BuildingFlexibilityManager,
         vehicles: EvFlexibilityManager,
@@ -87,10 +86,10 @@ class DayPlanning(Part[DayPlanningState]):
         reserved: ReservedCapacity,
         supply: SupplyLimits,
     ) -> None:
-        super().__init__(me, DayPlanningState(base_history_kw=config.base_history_kw))
+        super().__init__(me, DayPlanningState())
         self._config, self._elements, self._kinds = config, config.by_name(), config.kinds()
         self._metering, self._held, self._agreed, self._reserved = metering, held, agreed, reserved
-        self._supply = supply
+        self._supply, self._base = supply, base
         self._moves = OrderedMoves(self._kinds, held, reports)
         self._facts = ElementFacts(
             config, reports=reports, buildings=buildings, vehicles=vehicles, metering=metering, held=held
@@ -146,7 +145,7 @@ class DayPlanning(Part[DayPlanningState]):
             self.forecast(today, today.isp_of(now) + 1, now)  # what a store will hold when the day begins
         forecast = self.state.forecasts[day.day] = self._forecast(day)
         keep = slice(0, first - 1)
-        base = like_day(self.state.base_history_kw, day.count)
+        base = self._base.usual_kw(day)
         running = first - 1  # of it some have been read already and others not: what is known is of the ISP before it
         seen = float(base[running - 1]) + self._base_error_kw(day, running - 1, base) if running else 0.0
         forecast.base_kw = renewed(forecast.base_kw, corrected(base, seen, first), keep)
@@ -238,7 +237,7 @@ class DayPlanning(Part[DayPlanningState]):
         cap_w, base_kw = self._config.terms.import_w, self._forecast(day).base_kw
         if cap_w is None:
             return None
-        for known_kw in self.state.base_history_kw:
+        for known_kw in self._base.history_kw():
             base_kw = np.maximum(base_kw, fit(known_kw, day.count))
         others = (self.expected_kw(name, day) for name in self._elements if name != beside)
         return import_room_kw(cap_w / 1000, base_kw, others)
@@ -292,11 +291,7 @@ class DayPlanning(Part[DayPlanningState]):
 
     @on(DayMeteringTold)
     def told(self, event: DayMeteringTold, now: datetime) -> list[Effect]:
-        """A day that was metered through becomes history for the next forecasts."""
-        day, (meter, *elements) = event.day, self._metering.sources
-        if not any(self._metering.lost_isps(source, day) for source in self._metering.sources):
-            base = self._metering.measured_kw(meter, day) - sum(self._metering.measured_kw(e, day) for e in elements)
-            self.state.base_history_kw = with_day(self.state.base_history_kw, base)
+        """What a day was planned with is not needed when later ones are told."""
         for period in event.done:
             self.state.forecasts.pop(period, None)
         return []
@@ -306,7 +301,5 @@ class DayPlanning(Part[DayPlanningState]):
         self.state.forecasts = {period: one for period, one in self.state.forecasts.items() if period >= before}
 
     def recover(self, history: LedgerHistory, now: datetime) -> Recovery:
-        """Recorded meterings are history."""
-        for base in recorded_base_kw(history, self.me, self._config.usage_point):
-            self.state.base_history_kw = with_day(self.state.base_history_kw, base)
+        """Forecasts are made anew."""
         return Recovery(forgotten=("the weather, until its service tells it again",))

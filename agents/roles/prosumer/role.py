@@ -23,6 +23,7 @@ from agents.roles.parts.tendering import Tendering
 from agents.roles.prosumer.accounts import Accounts
 from agents.roles.prosumer.asset_publishing import AssetPublishing
 from agents.roles.prosumer.available_energy import AvailableEnergy
+from agents.roles.prosumer.base_load import BaseLoad
 from agents.roles.prosumer.building_flexibility import BuildingFlexibilityManager
 from agents.roles.prosumer.config import ProsumerConfig
 from agents.roles.prosumer.connection_limits import ConnectionLimits
@@ -84,6 +85,7 @@ class ProsumerRole(Role):
             me, ledger, contracts, wants=config.selling_under, sold_twice=publishing.sold_twice
         )
         metering, held = EnergyMetering(me, config), HeldOrders(me, config)
+        base = BaseLoad(me, config, metering)
         vehicles = EvFlexibilityManager(me, reports, metering)
         reserved = ReservedCapacity(me, config, contracts)
         agreed, kept = ConnectionLimits(me, config), OwnerOverrides(me, config, held)
@@ -96,6 +98,7 @@ class ProsumerRole(Role):
         planning = DayPlanning(
             me,
             config,
+            base=base,
             reports=reports,
             buildings=buildings,
             vehicles=vehicles,
@@ -185,6 +188,7 @@ class ProsumerRole(Role):
             Refusals(me),
             days,
             MakeWhole(me, config, contracts=contracts, limits=limits, days=days, metering=messages, filing=filing),
+            base,
             planning,
             Prognoses(me, config, metering, planning),
             DeviceSchedules(me, config, planning, limits, supply),
