@@ -7,7 +7,7 @@ import dataclasses
 import sys
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from enum import Enum
 from functools import cache
@@ -40,6 +40,21 @@ WIRE_TYPES = registered()
 _REGISTERED = {cls for _, cls in WIRE_TYPES}
 
 
+_SIMPLE: dict[Any, Callable[[np.random.Generator], Any]] = {
+    str: lambda rng: f"text-{rng.integers(1000)}",
+    int: lambda rng: int(rng.integers(1, 50)),
+    float: lambda rng: float(rng.normal()),
+    bool: lambda rng: bool(rng.integers(2)),
+    bytes: lambda rng: bytes(rng.integers(0, 256, 4, dtype=np.uint8)),
+    datetime: lambda rng: NOON + timedelta(microseconds=int(rng.integers(0, 10**12))),
+    date: lambda rng: date(2026, 1, 1) + timedelta(days=int(rng.integers(0, 500))),
+    timedelta: lambda rng: timedelta(microseconds=int(rng.integers(0, 10**12))),
+    type(None): lambda _: None,
+    Any: lambda rng: int(rng.integers(5)),
+    object: lambda rng: int(rng.integers(5)),
+}
+
+
 def value_of(hint: Any, rng: np.random.Generator) -> Any:
     """Some value of an annotated type."""
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
@@ -55,21 +70,8 @@ def value_of(hint: Any, rng: np.random.Generator) -> Any:
         return rng.normal(size=int(rng.integers(0, 4)))
     if origin is typing.Literal:
         return arguments[0]
-    simple: dict[Any, Any] = {
-        str: f"text-{rng.integers(1000)}",
-        int: int(rng.integers(1, 50)),
-        float: float(rng.normal()),
-        bool: bool(rng.integers(2)),
-        bytes: bytes(rng.integers(0, 256, 4, dtype=np.uint8)),
-        datetime: NOON + timedelta(microseconds=int(rng.integers(0, 10**12))),
-        date: date(2026, 1, 1) + timedelta(days=int(rng.integers(0, 500))),
-        timedelta: timedelta(microseconds=int(rng.integers(0, 10**12))),
-        type(None): None,
-        Any: int(rng.integers(5)),
-        object: int(rng.integers(5)),
-    }
-    if hint in simple:
-        return simple[hint]
+    if hint in _SIMPLE:
+        return _SIMPLE[hint](rng)
     if isinstance(hint, type) and issubclass(hint, Enum):
         members = list(hint)
         return members[int(rng.integers(len(members)))]

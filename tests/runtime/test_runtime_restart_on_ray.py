@@ -32,7 +32,7 @@ async def main(file, folder, durable, noticed_s, cleanup):
     site = load_site(file)
     day = LocalDay(site.default_day, site.timezone)
     site_agents = agents_of_site(site, load(site.profiles), day.day, 1, 7)
-    start = day.next(-1).at(21)
+    start = day.next(-1).at(23)
     journal = None
     if durable:
         server = cleanup.enter_context(EmbeddedRedis(folder / "journal"))
@@ -42,7 +42,7 @@ async def main(file, folder, durable, noticed_s, cleanup):
     runtime.start()
     killed, published, agents = [], [], ("farm-1.pv", "farm-4.station")
     def heard(now):
-        if now >= day.start + timedelta(minutes=100) and not killed:
+        if now >= day.start + timedelta(minutes=40) and not killed:
             killed.append(now)
             for host in sorted({runtime.host_of[agent] for agent in agents}):
                 ray.kill(runtime._hosts[host], no_restart=False)
@@ -55,11 +55,11 @@ async def main(file, folder, durable, noticed_s, cleanup):
                 good.update(r.source for r in told.readings if r.quality == "GOOD")
     await runtime.open(start)
     handled = {}
-    scheduler = RoundScheduler(runtime, world, start, day.start + timedelta(minutes=50), sink, heard)
+    scheduler = RoundScheduler(runtime, world, start, day.start + timedelta(minutes=30), sink, heard)
     await scheduler.run()
     for host in (await runtime.health()).values():
         handled.update((agent.name, agent.handled) for agent in host.agents)
-    scheduler = RoundScheduler(runtime, world, scheduler.now, day.start + timedelta(hours=2), sink, heard)
+    scheduler = RoundScheduler(runtime, world, scheduler.now, day.start + timedelta(minutes=60), sink, heard)
     await scheduler.run()
     after = {agent.name: agent for host in (await runtime.health()).values() for agent in host.agents}
     await runtime.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from contextlib import nullcontext
 from datetime import date
 from pathlib import Path
@@ -182,22 +183,30 @@ def test_a_study_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 @pytest.mark.slow
-def test_a_small_sites_study_from_the_command_line(tmp_path: Path) -> None:
-    """Two seeds of a day: the first has all columns, the second its own local one; another call runs nothing again."""
-    site = Path(worlds.__file__).parent / "wind_farm.yaml"
-    command = [sys.executable, "-m", "experiments.cli.main", "run", str(site), "--seeds", "1-2", "--out", str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+def test_a_small_sites_study_is_killed_and_goes_on_with_what_is_missing(tmp_path: Path) -> None:
+    """Two seeds of a day: the first has all columns, the second its own local one. Killed when one is on disk: that one stays
+    as it is, the other is run once, and there is one table; a third call runs nothing again."""
+    site, runs = Path(worlds.__file__).parent / "wind_farm.yaml", tmp_path / "runs"
+    line = [sys.executable, "-m", "experiments.cli.main", "run", str(site), "--seeds", "1-2", "--out", str(tmp_path)]
+    with subprocess.Popen(line, stdout=subprocess.DEVNULL) as command:
+        while not list(runs.glob("*.json")) and command.poll() is None:
+            time.sleep(0.1)
+        command.kill()
+    kept = {path: path.stat().st_mtime_ns for path in runs.glob("*.json")}
+    assert kept
+    assert not (tmp_path / "study.json").exists() or len(kept) == 2
+    done = subprocess.run(line, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+    assert all(path.stat().st_mtime_ns == at for path, at in kept.items())
     first, second = (
-        StudyRun.model_validate_json((tmp_path / "runs" / f"2016-05-20-seed{seed}.json").read_bytes())
-        for seed in (1, 2)
+        StudyRun.model_validate_json((runs / f"2016-05-20-seed{seed}.json").read_bytes()) for seed in (1, 2)
     )
     assert set(first.columns) == set(ColumnName)
     assert set(second.columns) == {ColumnName.LOCAL, ColumnName.MARKET}
     assert first.columns[ColumnName.FORESIGHT].violations == 0
     study = json.loads((tmp_path / "study.json").read_text())
     assert (study["site"], study["runs"], study["seeds"]) == ("windfarm", 2, [1, 2])
-    written = [path.stat().st_mtime_ns for path in sorted((tmp_path / "runs").iterdir())]
-    again = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+    written = {path.name: path.stat().st_mtime_ns for path in runs.glob("*.json")}
+    again = subprocess.run(line, capture_output=True, text=True, timeout=600, check=False)
     assert again.returncode == 0, again.stderr
-    assert [path.stat().st_mtime_ns for path in sorted((tmp_path / "runs").iterdir())] == written
+    assert {path.name: path.stat().st_mtime_ns for path in runs.glob("*.json")} == written
