@@ -24,6 +24,7 @@ from cim.platform.publications.ledger import HeadRefused, HistorySplit, RecordRe
 from cim.platform.publications.measured import CommandRefused, DeviceBack, DeviceLost, ReadingRefused
 from cim.platform.publications.trading import OrderRefused
 from portal.models import Health, Status
+from portal.screens.asked import in_local_time
 from portal.screens.markup import Figure, Html, acting, figures, hidden, lately, mark, note, section, table
 from portal.screens.page import Parts
 from portal.screens.seen import Seen
@@ -118,7 +119,7 @@ def make_alarms(seen: Seen) -> Parts:
             table(
                 "Open: devices that do not answer",
                 ("since (local)", "what"),
-                ((seen.local(one.at), one.words) for one in open_now),
+                ((seen.local(one.at), _read(seen, one)) for one in open_now),
                 "No device is lost.",
             ),
             name="open",
@@ -145,7 +146,7 @@ def alarm_table(seen: Seen, found: Sequence[Alarm], caption: str) -> Html:
             seen.local(one.at),
             mark(one.what, "bad" if one.grave else "warn"),
             one.agent,
-            one.words[:300],
+            _read(seen, one),
             *((_seen_words(seen, known.get(alarm_key(one))),) if lives else ()),
         )
         for one in found
@@ -154,13 +155,18 @@ def alarm_table(seen: Seen, found: Sequence[Alarm], caption: str) -> Html:
     return table(caption, head, rows, "Nothing has gone wrong.", seen.rows)
 
 
+def _read(seen: Seen, one: Alarm) -> str:
+    """An alarm as people read it: places in words, instants in local time."""
+    return in_local_time(seen, seen.titled(one.words[:300]))
+
+
 def _seen_words(seen: Seen, told: NoteTold | None) -> str:
     return "" if told is None else f"{told.by}, {seen.local(told.at):%m-%d %H:%M}: {told.words}"
 
 
 def _unseen(seen: Seen, found: Sequence[Alarm]) -> Html:
     """Grave alarms that nobody has seen, each with the form to say that one has."""
-    rows = ((_seen_form(one), seen.local(one.at), mark(one.what, "bad"), one.agent, one.words[:300]) for one in found)
+    rows = ((_seen_form(one), seen.local(one.at), mark(one.what, "bad"), one.agent, _read(seen, one)) for one in found)
     head = ("seen, and what is done about it", "at (local)", "kind", "told by", "what")
     none = "No grave alarm waits to be seen."
     return table("Grave, seen by nobody yet; newest first", head, rows, none, min(seen.rows, 20) if seen.rows else 0)

@@ -46,7 +46,7 @@ def cases_section(seen: Seen, point: WatchedPoint) -> Html:
 def _row(seen: Seen, one: SafetyCaseFound) -> tuple[Cell, ...]:
     worst = one.worst - 1
     return (
-        one.case,
+        seen.titled(one.case),
         len(one.broken),
         seen.local(seen.day.isp_start(worst + 1)),
         one.branch[worst],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -29,6 +30,7 @@ LATELY: Final = 31
 AHEAD: Final = timedelta(days=14)
 AFTER: Final = timedelta(days=14)
 _YEARS: Final = range(1900, 3000)
+_ADDRESS = re.compile(r"\b(?:ean\.\d{12,34}|ea1\.\d{4}-\d\d\.[\w.-]+:[\w.-]+)")  # USEF's entity addresses
 D = TypeVar("D", bound=Publication)
 
 
@@ -103,6 +105,10 @@ class Seen:
     def title(self, name: str) -> str:
         """A congestion point or connection in words."""
         return name if self.sources.grid is None else self.sources.grid.drawing.titles.get(name, name)
+
+    def titled(self, words: str) -> str:
+        """A sentence whose congestion points and connections, which the market knows by an address, are in words."""
+        return _ADDRESS.sub(lambda found: self.title(found[0]), words)
 
     def local(self, at: datetime) -> datetime:
         """An instant in local time."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -89,6 +90,17 @@ def test_the_day_on_which_clocks_change_is_read_by_the_clock() -> None:
 def test_instants_in_an_agent_s_sentence_are_in_local_time(words: str, shown: str) -> None:
     """Days stay days, and what is no instant stays as it is."""
     assert in_local_time(seen(), words) == shown
+
+
+def test_places_are_read_in_words_wherever_an_agent_names_them() -> None:
+    """A connection's and a point's address by their titles, in whatever sentence; what is unknown or no address stays."""
+    ean, point = "ean.290000000000000012", "ea1.2016-01.at.strem:lv-rural1"
+    grid = TwoNodes()
+    grid.drawing = replace(TwoNodes.drawing, titles={ean: "Farm 1", point: "Low-voltage grid"})  # type: ignore[misc]
+    made = seen(grid=grid)
+    assert made.titled(f"meter of {ean} lost, 10 %") == "meter of Farm 1 lost, 10 %"
+    assert made.titled(f"agr-east at {point}, 4 ISPs") == "agr-east at Low-voltage grid, 4 ISPs"
+    assert made.titled("ean.290000000000000099 and pean.1") == "ean.290000000000000099 and pean.1"
 
 
 def read(meter: str, minutes: float | None) -> LastReading:
