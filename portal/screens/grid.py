@@ -167,7 +167,7 @@ def _course(seen: Seen, grid: GridSource, found: GridDay) -> Html:
                 Line("highest node", high),
                 *(Line(f"limit {edge:g} pu", np.full(found.day.count, edge), "limit") for edge in edges),
             ],
-            "No quantile bands: the site's prognoses are single values.",
+            "The loading of congestion points with the forecasts at 10 and 90 % stands on their page; of voltages no band is told.",
         ),
         name="course",
     )

@@ -28,7 +28,7 @@ from portal.screens.markup import (
 )
 from portal.screens.page import Parts
 from portal.screens.point_days import days_section
-from portal.screens.safety_cases import cases_section
+from portal.screens.safety_cases import bands, cases_section
 from portal.screens.seen import Seen
 from portal.sources import GridSource
 
@@ -119,6 +119,7 @@ def _course(seen: Seen, point: WatchedPoint) -> Html:
                 lines.append(Line("measured", row))
     if told is not None and len(told.loading_pct) == day.count:
         lines.append(Line("expected by the last analysis", told.loading_pct, "quiet"))
+        lines += bands(seen, point)
     if not lines:
         return section("Loading", note(f"Nothing is known of {day.key} yet."), name="loading")
     lines.append(Line("limit the DSO plans with", [point.limit_pct] * day.count, "limit"))

@@ -18,7 +18,8 @@ from cim.model.intervals import LocalDay
 from cim.platform.access.principals import Role
 from cim.platform.memory_store import MemoryStore
 from cim.platform.publications.agreements import AssetsRegistered, RegisteredAsset
-from cim.platform.publications.site import SiteDescribed
+from cim.platform.publications.grid import SafetyAnalysed, SafetyCaseFound
+from cim.platform.publications.site import SiteDescribed, WatchedPoint
 from cim.platform.publications.trading import PrognosisTaken
 from portal.app import create_app
 from portal.models import Status
@@ -27,6 +28,7 @@ from portal.screens.grid_day import grid_day
 from portal.screens.measured import DayMeasured, LastReading, Measured
 from portal.screens.operation import amiss
 from portal.screens.quality import Freshness
+from portal.screens.safety_cases import bands, cases_section
 from portal.screens.seen import Seen, Visitor
 from portal.sources import PageSources
 from tests.portal.test_screens_pages import DAY, TwoNodes, site
@@ -101,6 +103,42 @@ def test_places_are_read_in_words_wherever_an_agent_names_them() -> None:
     assert made.titled(f"meter of {ean} lost, 10 %") == "meter of Farm 1 lost, 10 %"
     assert made.titled(f"agr-east at {point}, 4 ISPs") == "agr-east at Low-voltage grid, 4 ISPs"
     assert made.titled("ean.290000000000000099 and pean.1") == "ean.290000000000000099 and pean.1"
+
+
+POINT = WatchedPoint("ean.1", "line-1", 99.0)
+
+
+def case(hours_ago: int, words: str, loading_pct: float, branch: str = "line-1") -> SafetyCaseFound:
+    """A case of today in which a branch is loaded so much all day, but in the first ISP another."""
+    names = ("line-2", *(branch,) * 95)
+    at, ones = NOON - timedelta(hours=hours_ago), (1.0,) * 96
+    return SafetyCaseFound(at, "ean.1", DAY, words, names, (loading_pct,) * 96, ("n",) * 96, ones, ())
+
+
+def test_a_point_s_loading_has_the_band_of_the_forecasts_as_it_was_tried_last() -> None:
+    """10 % and 90 % with nothing lost, the newer of two, with when it was; gaps where another branch was loaded more."""
+    told = [
+        case(9, "nothing lost, 10 %", 80.0),
+        case(3, "nothing lost, 10 %", 155.0),
+        case(3, "nothing lost, 90 %", 130.0),
+        case(3, "meter lost, 10 %", 200.0),
+    ]
+    low, high = bands(seen(*told), POINT)
+    assert (low.name, high.name) == ("forecasts at 10 %, 21 Jun 11:00", "forecasts at 90 %, 21 Jun 11:00")
+    assert (low.values[1], high.values[1]) == (155.0, 130.0)
+    assert np.isnan(low.values[0])
+    assert bands(seen(), POINT) == []
+
+
+def test_cases_say_when_they_were_tried_and_that_what_is_expected_is_newer() -> None:
+    """Tried at 05:00, analysed again at 11:00: both are said; tried last, only that."""
+    tried = case(9, "nothing lost, expected", 61.7)
+    newer = SafetyAnalysed(NOON - timedelta(hours=3), "ean.1", DAY, (0,) * 96, (145.0,) * 96)
+    words = cases_section(seen(tried, newer), POINT)
+    assert "foretold at 2025-06-21 05:00 (local)" in words
+    assert "What is expected above is of 2025-06-21 11:00, so the two may differ." in words
+    older = replace(newer, at=NOON - timedelta(hours=10))
+    assert "may differ" not in cases_section(seen(tried, older), POINT)
 
 
 def read(meter: str, minutes: float | None) -> LastReading:
