@@ -6,12 +6,13 @@ Market time is put into `now` by the caller; where the station gives a time of i
 from __future__ import annotations
 
 import logging
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from cim.mapping.ocpp import AT_BEGIN, NOMINAL_V, SampledValue, readings
-from cim.model.devices import VehiclePlugged, VehicleUnplugged
+from cim.mapping.ocpp import AT_BEGIN, SampledValue, readings
+from cim.model.devices import VehicleUnplugged
 from cim.model.readings import Kind, Quality
+from devices.ocpp.needs import Needs, assumed, plugged
 from devices.ocpp.transaction import Transaction
 from devices.port.last_told import LastTold
 from devices.port.tells import NewsBox
@@ -19,13 +20,8 @@ from devices.port.tells import NewsBox
 _AHEAD = timedelta(minutes=30)  # less than any time zone's offset
 _GIVEN_UP_AFTER = timedelta(minutes=15)  # assumed: so long an Ended event that was lost may come again
 _NEEDS_WITHIN = timedelta(minutes=2)  # assumed: a station that has told no needs by then tells none
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 _NAMED = 16  # EVSEs that are not ours; and transactions that wait for their lost end
-# Of a vehicle that does not say what it needs, all assumed. The stay is short, so that it is rather charged too early than
-# too late; what it takes beyond the energy is not held back (`agents.planning.elements.vehicle`).
-ASSUMED_STAY = timedelta(hours=4)
-ASSUMED_ENERGY_WH = 10_000
-ASSUMED_MAX_W = round(3 * 32 * NOMINAL_V)  # mode 3 from a 32 A socket: the site's rating says what is less
-ASSUMED_MIN_W = round(3 * 6 * NOMINAL_V)  # IEC 61851-1: with less than 6 A in each phase it does not charge
 _log = logging.getLogger("iles.devices.ocpp")
 
 
@@ -34,16 +30,6 @@ class MeterValue(NamedTuple):
 
     at: datetime
     samples: list[SampledValue]
-
-
-class Needs(NamedTuple):
-    """What a vehicle said: energy (Wh), largest and least power (W), departure (None: not said), what it can give (W)."""
-
-    energy_wh: int
-    max_power_w: int
-    min_power_w: int = 0
-    departure: datetime | None = None
-    discharge_w: int = 0
 
 
 class StationState:
@@ -66,6 +52,9 @@ class StationState:
         self.last = LastTold(name, 2 * interval_s)  # a value that two reports in a row missed is stale
         self.report_ended = self.running = self.caught_up = self.in_amperes = False
         self.discharge_w = 0
+        self._coming: Needs | None = None  # of a vehicle whose transaction has not begun
+        self._heard_at = now  # when they were heard
+        self._ended_at = _LONG_AGO  # the latest end of a transaction
         self._told_at = now  # the latest time the station gave
         self._ended: list[str] = []
         self._lost: dict[str, Transaction] = {}  # over, as another began; their Ended events are still to come
@@ -99,7 +88,7 @@ class StationState:
         latest = self.now + _AHEAD
         if self._told_at <= latest:
             return
-        self._told_at = at
+        self._told_at, self._ended_at = at, min(self._ended_at, at)
         self.last.not_after(latest, at)
         if self.transaction is not None:
             self.transaction.started_at = min(self.transaction.started_at, at)
@@ -123,6 +112,9 @@ class StationState:
         if not self.is_other(evse):
             self.status = status
             self.caught_up = self.caught_up or not self.running or status == "Available"
+            if status == "Available" and self._coming is not None and self.transaction is None:
+                self._coming, self.discharge_w = None, 0
+                self.news.put(VehicleUnplugged(0, at))  # it said what it needs, and left before any transaction
 
     def measure(self, values: list[MeterValue]) -> None:
         """What its meter says."""
@@ -132,22 +124,36 @@ class StationState:
                 self.last.take(reading)
 
     def needs(self, needs: Needs) -> None:
-        """What the vehicle needs that is plugged in."""
+        """What the vehicle needs that is plugged in; it holds until that has gone, or newer needs are told."""
+        if needs.told_at is not None and needs.told_at < self._ended_at:
+            return  # from the station's queue: of a vehicle that has gone
         tx = self.transaction
-        at = tx.started_at if tx else max(self.now, self._told_at)
-        departure = at + ASSUMED_STAY if needs.departure is None else needs.departure
-        # the EVSE may be weaker than the vehicle
-        max_power_w = min(needs.max_power_w, self.max_power_w) if self.max_power_w else needs.max_power_w
-        if tx is not None:
-            tx.begun_at = None
-        number = tx.id if tx else ""
-        least_w, self.discharge_w = needs.min_power_w, needs.discharge_w
-        self.news.put(VehiclePlugged(needs.energy_wh, max_power_w, departure, at, number, least_w))
+        if tx is None:
+            self._coming, self._heard_at = needs.after(self._coming), self.now
+            self._tell_needs(self._coming, max(self.now, self._told_at), "")
+        else:
+            tx.needs, tx.begun_at = needs.after(tx.needs), None
+            self._tell_needs(tx.needs, tx.started_at, tx.id)
 
     def assume_needs(self) -> None:
-        """Nothing will be said of what the vehicle needs: what is assumed then."""
-        most_w = min(ASSUMED_MAX_W, self.max_power_w or ASSUMED_MAX_W)
-        self.needs(Needs(ASSUMED_ENERGY_WH, most_w, min(ASSUMED_MIN_W, most_w)))
+        """Nothing will be said of what the vehicle of the running transaction needs: what is assumed then."""
+        tx = self.transaction
+        if tx is not None and tx.needs is None:
+            tx.begun_at = None
+            self._tell_needs(assumed(self.max_power_w), tx.started_at, tx.id)
+
+    def _tell_needs(self, needs: Needs, at: datetime, number: str) -> None:
+        self.discharge_w = needs.discharge_w
+        self.news.put(plugged(needs, self.max_power_w, at=at, now=self.now, transaction=number))
+
+    def _begin(self, tx: Transaction, event_type: str) -> None:
+        """A transaction runs that is new here; what its vehicle needs may have been told before it."""
+        self.transaction = tx
+        if self._coming is not None:
+            tx.needs, self._coming = self._coming, None
+            self._tell_needs(tx.needs, tx.started_at, tx.id)
+        elif event_type == "Started":
+            tx.begun_at = self.now
 
     def transaction_event(
         self, number: str, event_type: str, at: datetime, values: list[MeterValue], *, evse: int | None, queued: bool
@@ -177,8 +183,8 @@ class StationState:
         if tx is None or tx.id != number:
             if tx is not None:
                 self._lose(tx, at)
-            tx = self.transaction = Transaction(number, at)
-            tx.begun_at = self.now if event_type == "Started" else None
+            tx = Transaction(number, at)
+            self._begin(tx, event_type)
         for value in sorted(values, key=lambda value: value.at):
             self.measure([value])
         energy = self.last.values.get(Kind.ENERGY_IMPORT)
@@ -192,6 +198,7 @@ class StationState:
             for lost in list(self._lost.values()):
                 self._end(lost, lost.over_at)
             self._end(tx, at)
+            self._coming = tx.needs if queued and at < self._heard_at else None  # heard later: of who is there now
 
     def is_known(self, number: str) -> bool:
         """Whether a transaction of this identity runs, is over, or is another EVSE's, as far as that is remembered."""
@@ -226,6 +233,7 @@ class StationState:
             self._end(tx, at)
 
     def _end(self, tx: Transaction, at: datetime) -> None:
+        self._ended_at = max(self._ended_at, at)
         self.news.put(VehicleUnplugged(tx.energy_wh, at, tx.id))
         if self._lost.pop(tx.id, None) is None:
             self.transaction, self.discharge_w = None, 0

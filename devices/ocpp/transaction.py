@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from devices.ocpp.needs import Needs
+
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
 
@@ -12,7 +14,7 @@ _NEVER = datetime.max.replace(tzinfo=UTC)
 class Transaction:
     """A running transaction: the register when it began and when it was last told, Wh; `over_at`, when another began.
 
-    `begun_at` is when we heard that it began, as long as it is not known what its vehicle needs.
+    `begun_at` is when we heard that it began, as long as it is not known what its vehicle needs; `needs` is what that told.
     """
 
     id: str
@@ -21,6 +23,7 @@ class Transaction:
     last_wh: float | None = None
     over_at: datetime = _NEVER
     begun_at: datetime | None = None
+    needs: Needs | None = None
 
     @property
     def energy_wh(self) -> int:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from devices.ocpp.needs import Needs
 from devices.ocpp.payload import Payload, stamp
 from devices.ocpp.rpc import Handler
 from devices.ocpp.schemas import Message
-from devices.ocpp.state import MeterValue, Needs, StationState
+from devices.ocpp.state import MeterValue, StationState
 from devices.ocpp.v201 import requests
 from devices.ocpp.v201.acknowledged import ACKNOWLEDGED, anyone
 from devices.ocpp.v201.messages import call_result, enums
@@ -54,7 +55,8 @@ class Heard:
         statuses = enums.NotifyEVChargingNeedsStatusEnumType
         if self._state.is_other(payload.whole("evseId")):
             return call_result.NotifyEVChargingNeeds(status=statuses.rejected)
-        self._state.needs(self._needs(payload.part("chargingNeeds")))
+        told_at = payload.instant("timestamp") if "timestamp" in payload else None  # 2.1 only
+        self._state.needs(self._needs(payload.part("chargingNeeds"))._replace(told_at=told_at))
         return call_result.NotifyEVChargingNeeds(status=statuses.accepted)
 
     def _needs(self, needs: Payload) -> Needs:

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from math import floor
 
 from cim.mapping.ocpp import DEFAULT_CONTEXT, DEFAULT_LOCATION, DEFAULT_MEASURAND, NOMINAL_V, SampledValue
+from devices.ocpp.needs import Needs
 from devices.ocpp.payload import Payload, PeerFault, stamp
-from devices.ocpp.state import Needs
 from devices.ocpp.v201.messages import call, datatypes, enums
 from devices.ocpp.version import EVSE
 
@@ -122,7 +122,7 @@ def samples(sampled_values: list[Payload]) -> list[SampledValue]:
 
 def vehicle_needs(needs: Payload) -> Needs:
     """What ChargingNeedsType says (K15); AC currents are per phase. Raises `PeerFault`."""
-    least_w = 0.0
+    least_w, energy_wh = 0.0, None
     ac, dc = needs.part("acChargingParameters"), needs.part("dcChargingParameters")
     if ac:
         phases = _PHASES.get(needs.text("requestedEnergyTransfer"), 1)
@@ -130,19 +130,29 @@ def vehicle_needs(needs: Payload) -> Needs:
         energy_wh, power_w = ac.number("energyAmount"), ac.number("evMaxCurrent") * volts
         least_w = ac.number("evMinCurrent", 0) * volts
     elif dc:
-        percent = dc.whole("fullSoC", 100) - dc.whole("stateOfCharge", 100)
-        energy_wh = dc.number("energyAmount", percent * dc.number("evEnergyCapacity", 0) // 100)
+        energy_wh = _dc_energy_wh(dc)
         power_w = dc.number("evMaxPower", dc.number("evMaxCurrent") * dc.number("evMaxVoltage"))
     else:
         raise PeerFault("PropertyConstraintViolation", "chargingNeeds: expected AC or DC charging parameters")
     return believable(energy_wh, power_w, least_w, needs.instant("departureTime") if "departureTime" in needs else None)
 
 
-def believable(energy_wh: float, power_w: float, least_w: float, departure: datetime | None) -> Needs:
+def _dc_energy_wh(dc: Payload) -> float | None:
+    """What a DC vehicle wants: said, or by its battery and how full that is to be; None where it says neither."""
+    if "energyAmount" in dc:
+        return dc.number("energyAmount")
+    if "evEnergyCapacity" not in dc or "stateOfCharge" not in dc:
+        return None
+    percent = dc.whole("fullSoC", 100) - dc.whole("stateOfCharge")
+    return max(percent, 0) * dc.number("evEnergyCapacity") // 100
+
+
+def believable(energy_wh: float | None, power_w: float, least_w: float, departure: datetime | None) -> Needs:
     """A vehicle's needs in whole units. Raises `PeerFault` where no vehicle has such."""
-    if not 0 <= energy_wh < 1e7 or not 0 < power_w < 1e8:
-        raise PeerFault("PropertyConstraintViolation", f"{energy_wh:g} Wh at {power_w:g} W is not a vehicle's need")
-    return Needs(round(energy_wh), round(power_w), round(min(max(least_w, 0.0), power_w)), departure)
+    if not 0 <= (energy_wh or 0) < 1e7 or not 0 < power_w < 1e8:
+        raise PeerFault("PropertyConstraintViolation", f"{energy_wh} Wh at {power_w:g} W is not a vehicle's need")
+    least, energy = round(min(max(least_w, 0.0), power_w)), None if energy_wh is None else round(energy_wh)
+    return Needs(energy, round(power_w), least, departure)
 
 
 def seconds(now: datetime, valid_until: datetime) -> int:

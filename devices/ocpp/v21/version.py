@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from devices.ocpp.payload import Payload, PeerFault, stamp
+from devices.ocpp.needs import Needs
+from devices.ocpp.payload import Payload, stamp
 from devices.ocpp.rpc import Handler
 from devices.ocpp.schemas import Message
-from devices.ocpp.state import Needs, StationState
+from devices.ocpp.state import StationState
 from devices.ocpp.v21.messages import SCHEMAS, call, call_result, datatypes, enums
 from devices.ocpp.v201.heard import Heard
 from devices.ocpp.v201.requests import BEHIND, TX_PROFILE, believable, seconds, vehicle_needs
@@ -83,11 +84,10 @@ def both_ways(needs: Payload) -> Needs:
     if power_w <= 0 and "maxChargeCurrent" in said:
         power_w = said.number("maxChargeCurrent") * said.number("maxVoltage")
     wanted = [said.number(name) for name in ("evTargetEnergyRequest", "evMaxEnergyRequest") if name in said]
-    if not wanted:
-        raise PeerFault("PropertyConstraintViolation", "v2xChargingParameters: expected evTargetEnergyRequest")
     departure = needs.instant("departureTime") if "departureTime" in needs else None
     # A negative request: it holds more than it needs, so nothing is wanted.
-    needs_w = believable(max(wanted[0], 0.0), power_w, _whole_power(said, "minChargePower"), departure)
+    energy_wh = max(wanted[0], 0.0) if wanted else None
+    needs_w = believable(energy_wh, power_w, _whole_power(said, "minChargePower"), departure)
     given_w = _whole_power(said, "maxDischargePower")
     return needs_w._replace(discharge_w=round(given_w) if 0 < given_w < 1e8 else 0)
 

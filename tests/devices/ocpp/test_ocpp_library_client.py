@@ -18,7 +18,7 @@ from cim.model.readings import Kind
 from devices.dial_in.passwords import known_passwords
 from devices.dial_in.server import DialInServer
 from devices.ocpp.driver import StationPort
-from devices.ocpp.state import ASSUMED_ENERGY_WH
+from devices.ocpp.needs import ASSUMED_ENERGY_WH
 
 pytestmark = pytest.mark.slow
 NOW = datetime(2026, 5, 1, 8, 5, tzinfo=UTC)

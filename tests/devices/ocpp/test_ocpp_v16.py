@@ -14,8 +14,8 @@ from cim.model.devices import DeviceKind, Mode, News, Setpoint, VehiclePlugged, 
 from cim.model.readings import Kind, Quality
 from devices.ocpp.driver import StationPort
 from devices.ocpp.machine import CsmsMachine
+from devices.ocpp.needs import ASSUMED_ENERGY_WH, ASSUMED_MIN_W, ASSUMED_STAY
 from devices.ocpp.payload import Payload
-from devices.ocpp.state import ASSUMED_ENERGY_WH, ASSUMED_MIN_W, ASSUMED_STAY
 from devices.ocpp.v16.heard import sample_of
 from devices.port.errors import DeviceFault
 

@@ -13,7 +13,7 @@ from cim.model.devices import Mode, News, Setpoint, VehiclePlugged, VehicleUnplu
 from cim.model.readings import Kind, Quality, Reading
 from devices.ocpp.driver import StationPort
 from devices.ocpp.machine import CsmsMachine
-from devices.ocpp.state import ASSUMED_ENERGY_WH, ASSUMED_MAX_W, ASSUMED_MIN_W, ASSUMED_STAY
+from devices.ocpp.needs import ASSUMED_ENERGY_WH, ASSUMED_MAX_W, ASSUMED_MIN_W, ASSUMED_STAY
 from devices.ocpp.versions import VERSIONS
 from devices.simulators.in_memory_link import DirectLink
 from devices.simulators.station.versions import STATIONS
