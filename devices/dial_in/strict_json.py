@@ -18,6 +18,10 @@ def _finite(text: str) -> float:
     return number
 
 
+def _no_number(text: str) -> float:
+    raise ValueError(f"{text} is no JSON")
+
+
 def _whole(text: str) -> int:
     number = int(text)  # of more than 4300 digits it is a ValueError by itself
     if len(text) > _SURELY_FLOAT:
@@ -31,12 +35,24 @@ def _whole(text: str) -> int:
 _SURELY_FLOAT = 300  # so many digits fit into a float
 # `json.loads` makes a new one for each frame
 _DECODER = json.JSONDecoder(parse_constant=_finite, parse_float=_finite, parse_int=_whole)
+_UNBOUNDED = json.JSONDecoder(
+    parse_constant=_no_number, parse_int=lambda text: int(text) if len(text) <= _SURELY_FLOAT else float(text)
+)
 
 
 def loads(frame: str) -> Json:
     """The value of `frame`; raises `ValueError` when it is not JSON."""
+    return _decoded(_DECODER, frame)
+
+
+def loads_unbounded(frame: str) -> Json:
+    """As `loads`, but JSON with a number beyond every float is read: that number is infinite, for the reader to refuse."""
+    return _decoded(_UNBOUNDED, frame)
+
+
+def _decoded(decoder: json.JSONDecoder, frame: str) -> Json:
     try:
-        value: Json = _DECODER.decode(frame)
+        value: Json = decoder.decode(frame)
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
     if "\\u" in frame or not frame.isascii():  # few are, and only these can hold half of a pair

@@ -7,6 +7,7 @@ wrong. So nothing passes here that it would refuse: of a schema with a keyword t
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import TypeAlias
 
@@ -129,6 +130,7 @@ def _text(schema: JsonObject) -> Check:
 
 def _number(schema: JsonObject, kinds: tuple[type, ...]) -> Check:
     least, most = _limits(schema, "minimum", "maximum")
+    least, most = max(least, -sys.float_info.max), min(most, sys.float_info.max)  # JSON has no bound, floats have
 
     def fits(value: Json) -> bool:
         return isinstance(value, int | float) and type(value) in kinds and least <= value <= most  # True is no number

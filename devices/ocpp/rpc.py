@@ -203,6 +203,10 @@ class Rpc:
 def _loads(frame: str) -> Json:
     try:
         return strict_json.loads(frame)
+    except ValueError:
+        pass  # perhaps JSON with a number that is too large: then its message id can be answered to
+    try:
+        return strict_json.loads_unbounded(frame)
     except ValueError as error:
         raise PeerFault("RpcFrameworkError", f"the frame is not valid JSON ({type(error).__name__})") from error
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict
 from decimal import Decimal
@@ -35,6 +36,7 @@ _CODES = {
     "minItems": "PropertyConstraintViolation",
     "maxItems": "PropertyConstraintViolation",
 }
+_TOO_LARGE = "PropertyConstraintViolation"
 
 
 class Schemas:
@@ -77,21 +79,38 @@ class Schemas:
         """`payload` when it fits the schema of `action`; raises `PeerFault` with the code that fits the fault."""
         try:
             if action in self._tenths:
+                _must_be_floats(action, payload)
                 validator = get_validator(message_type, action, self._version, parse_float=Decimal)
                 exact = json.loads(json.dumps(payload), parse_float=Decimal)
             elif isinstance(payload, dict) and _quick(message_type, action, self._version)(payload):
                 return payload
             else:
+                _must_be_floats(action, payload)
                 validator, exact = get_validator(message_type, action, self._version), payload
             fault = next(validator.iter_errors(exact), None)
-        except (RecursionError, OverflowError) as error:
+        except RecursionError as error:
             raise PeerFault("FormatViolation", f"the payload of {action} cannot be checked") from error
+        except ArithmeticError as error:  # of a number that no tenth is left of, or that no float holds
+            raise PeerFault(_TOO_LARGE, f"{action}: a number in it is too large to be checked") from error
         if fault is not None:
             place = ".".join(str(part) for part in fault.absolute_path) or "payload"
             raise PeerFault(_CODES.get(str(fault.validator), "FormatViolation"), f"{action} {place}: {fault.message}")
         if not isinstance(payload, dict):
             raise PeerFault("FormatViolation", f"{action} payload: {str(payload)[:40]!r} is not an object")
         return payload
+
+
+def _must_be_floats(action: str, payload: Json) -> None:
+    """Refuse a number that no float holds, such as 1e400: whoever calculates with it later would fail instead."""
+    waiting = [payload]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            waiting += value.values()
+        elif isinstance(value, list):
+            waiting += value
+        elif isinstance(value, int | float) and not -sys.float_info.max <= value <= sys.float_info.max:
+            raise PeerFault(_TOO_LARGE, f"{action}: a number in it is beyond what a float holds")
 
 
 @cache
