@@ -64,6 +64,7 @@ class BuildingPort:
         self._building = Building(name, broker_address(url))
         self._link = link(self._building, clock, timeout_s)
         self._before: tuple[Limiter, str] | None = None  # what takes the limit, and its value before ours
+        self._ours = ""  # the value that was written last, while it may stand
         self._ending: asyncio.Task[None] | None = None
         self._opened = False
 
@@ -140,7 +141,11 @@ class BuildingPort:
         except DeviceFault as fault:
             raise DeviceFault(f"building {self.name}: {fault}") from fault
         self._must_be_there(limiter)
-        before = self._before or (limiter, self._found(limiter))
+        before = self._stood(limiter)
+        alike = before[0].entity.command_topic == limiter.entity.command_topic
+        if alike and before[0].watts(before[1]) < limiter.watts(value):
+            _log.info("building %s is held to %s by somebody else, which is not loosened", self.name, before[1])
+            value = before[1]
         will = (limiter.entity.command_topic, before[0].payload(before[1]))
         if self._link.will != will:
             await self._renewed(will, limiter)
@@ -148,7 +153,9 @@ class BuildingPort:
         self._end_at(
             valid_until
         )  # before anything is written: a link that breaks in between leaves no limit without an end
+        self._ours = ""  # until it is read back, nobody can say whose the value is
         await self._written(limiter, value)
+        self._ours = value
 
     async def release(self, now: datetime) -> None:  # noqa: ARG002 - as above
         """Put back what stood before the first limit of ours; nothing where there was none.
@@ -162,7 +169,7 @@ class BuildingPort:
         try:
             self._must_be_there(limiter)
             await self._written(limiter, value, take_back=False)
-            self._before = None
+            self._before, self._ours = None, ""
         finally:
             if self._before is not None:  # it failed, or whoever asked for it gave up
                 self._end_at(self._clock())
@@ -174,7 +181,7 @@ class BuildingPort:
             limiter, value = self._before
             try:
                 await self._link.publish((limiter.entity.command_topic, limiter.payload(value)))
-                self._before = None
+                self._before, self._ours = None, ""
             except DeviceError as error:
                 _log.warning("building %s: its limit is left to the broker to take back: %s", self.name, error)
         await self._link.close()
@@ -184,6 +191,16 @@ class BuildingPort:
         if not self._link.connected or not self._building.available(limiter.entity):
             why = self._link.trouble or "it says that it is offline" if self._link.connected else "the broker is away"
             raise DeviceUnreachable(f"building {self.name} cannot be limited now ({why}); expected it to be there")
+
+    def _stood(self, limiter: Limiter) -> tuple[Limiter, str]:
+        """What somebody else has set: before the first limit of ours, or since, where that is less than ours."""
+        before, told = self._before, self._building.state(limiter.entity)
+        if before is None:
+            return limiter, self._found(limiter)
+        now = None if told is None else limiter.told(told)
+        if now is None or not self._ours or limiter.same(now, self._ours):
+            return before
+        return (limiter, now) if limiter.watts(now) < limiter.watts(self._ours) else before
 
     def _found(self, limiter: Limiter) -> str:
         """The value before ours: what it tells, else the widest."""
@@ -242,7 +259,7 @@ class BuildingPort:
             try:
                 self._must_be_there(limiter)
                 await self._written(limiter, value, take_back=False)
-                self._before = None
+                self._before, self._ours = None, ""
             except DeviceError as error:
                 _log.warning("building %s: its limit is over and not yet taken back: %s", self.name, error)
                 await asyncio.sleep(_AGAIN_S)

@@ -76,6 +76,10 @@ class Limiter:
             return told == value
         return abs(float(told) - float(value)) <= self.entity.bounds[2] / 2
 
+    def watts(self, value: str) -> float:
+        """What a value (of `value` or `told`) lets it draw; infinite where that is not known."""
+        return dict(self.levels_w).get(value, math.inf) if self.levels_w else float(value) * WATTS[self.entity.unit]
+
     @property
     def widest(self) -> str | None:
         """What lets it draw all it can; None where only its own state can say how it ran before."""

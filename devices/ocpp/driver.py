@@ -79,6 +79,7 @@ class StationPort:
                 f"charging station {self.name} sent no BootNotification within {self._timeout_s:g} s; "
                 f"expected it to dial {self._wire.where} with one of the subprotocols {', '.join(VERSIONS)}"
             )
+        machine.state.foreign = []
         settings = () if self._only_looks else machine.version.settings(machine.interval_s)
         for question in (*machine.version.questions(), *settings):
             try:
@@ -89,6 +90,8 @@ class StationPort:
             except (DeviceError, PeerFault):
                 continue  # all of it is optional here: what is not told stays unknown, such as the rated power (0)
         await self._catch_up()
+        if machine.state.foreign:
+            _log.warning("charging station %s holds limits of somebody else, which are not loosened", self.name)
         about, rated_w = machine.about, machine.state.max_power_w or 0
         return Nameplate(DeviceKind.STATION, about.vendor, about.model, about.serial, max_consumption_w=rated_w)
 
@@ -144,8 +147,14 @@ class StationPort:
         return state.last.reading(kind, now)
 
     async def command(self, setpoint: Setpoint, valid_until: datetime, now: datetime) -> None:
-        """Limit the charging power until `valid_until` (SetChargingProfile), and read the composite schedule back."""
+        """Limit the charging power until `valid_until` (SetChargingProfile), and read the composite schedule back.
+
+        Where somebody else's limit is smaller, that is what is asked for: ours would overrule it.
+        """
         machine, state, power_w = self._machine, self._machine.state, setpoint.power_w
+        state.clock(now)
+        if (foreign_w := state.foreign_w(valid_until)) is not None:
+            power_w = min(power_w, int(foreign_w))
         if setpoint.mode is Mode.TARGET and self._gives():
             await self._ask_for(power_w, valid_until, now)
             return
@@ -155,8 +164,10 @@ class StationPort:
                 "station; expected a limit of 0 W or more (it cannot discharge)"
             )
         self._check_end(valid_until, now)
-        state.clock(now)
         answer = await self._ask(machine.set_limit(power_w, valid_until))
+        if answer.text("status") != "Accepted" and state.stack_level > 0:
+            state.stack_level = 0  # perhaps it does not mean what it says of its levels
+            answer = await self._ask(machine.set_limit(power_w, valid_until))
         if answer.text("status") != "Accepted" and not state.in_amperes and machine.version.wants_amperes(answer):
             state.in_amperes = True
             answer = await self._ask(machine.set_limit(power_w, valid_until))
@@ -185,10 +196,10 @@ class StationPort:
                 f"setpoint of {self.name}: {power_w} W is more than its vehicle can give; "
                 f"expected {-state.discharge_w} W or more"
             )
-        state.clock(now)
         if not isinstance(version, BothWays) or state.transaction is None:
             raise DeviceFault(f"charging station {self.name} has no vehicle that gives energy; expected a transaction")
-        answer = await self._ask(self._machine.call(version.set_power(power_w, now, valid_until, state.transaction.id)))
+        wanted = version.set_power(power_w, now, valid_until, state.transaction.id, stack_level=state.stack_level)
+        answer = await self._ask(self._machine.call(wanted))
         if answer.text("status") != "Accepted":
             raise DeviceFault(
                 f"charging station {self.name} answered {answer.text('status')} to a setpoint of {power_w} W; "
@@ -231,9 +242,10 @@ class StationPort:
             )
 
     async def release(self, now: datetime) -> None:
-        """Drop our limits; that there were none is no fault."""
+        """Drop our limits, and nobody else's; that there were none is no fault."""
         self._machine.state.clock(now)
-        await self._ask(self._machine.call(self._machine.version.clear_limit()))
+        for clearing in self._machine.version.clear_limits():
+            await self._ask(self._machine.call(clearing))
 
     def drain(self) -> tuple[News, ...]:
         """Vehicles that came and went since the last call."""

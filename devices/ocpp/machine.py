@@ -97,7 +97,11 @@ class CsmsMachine:
         """Ask for at most `power_w` until `valid_until`; the message id of the call."""
         state = self.state
         number = state.transaction.id if state.transaction else None
-        return self.call(self.version.set_limit(power_w, state.now, valid_until, number, in_amperes=state.in_amperes))
+        return self.call(
+            self.version.set_limit(
+                power_w, state.now, valid_until, number, in_amperes=state.in_amperes, stack_level=state.stack_level
+            )
+        )
 
     def ask_boot(self) -> list[str]:
         """Ask a station that is connected, but was booted before we were, for a BootNotification; the frames to send."""

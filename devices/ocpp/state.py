@@ -12,6 +12,7 @@ from typing import NamedTuple
 from cim.mapping.ocpp import AT_BEGIN, SampledValue, readings
 from cim.model.devices import VehicleUnplugged
 from cim.model.readings import Kind, Quality
+from devices.ocpp.foreign import ForeignLimit
 from devices.ocpp.needs import Needs, assumed, plugged
 from devices.ocpp.transaction import Transaction
 from devices.port.last_told import LastTold
@@ -21,6 +22,7 @@ _AHEAD = timedelta(minutes=30)  # less than any time zone's offset
 _GIVEN_UP_AFTER = timedelta(minutes=15)  # assumed: so long an Ended event that was lost may come again
 _NEEDS_WITHIN = timedelta(minutes=2)  # assumed: a station that has told no needs by then tells none
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
+_LIMITS, _DIGITS = 256, 6  # limits of somebody else that are remembered; digits of a stack level
 _NAMED = 16  # EVSEs that are not ours; and transactions that wait for their lost end
 _log = logging.getLogger("iles.devices.ocpp")
 
@@ -40,6 +42,8 @@ class StationState:
         running: it was running when this driver first met it: what went before is to be asked for.
         caught_up: whether a transaction runs is known.
         in_amperes: it takes limits in amperes only.
+        stack_level: the highest at which it takes profiles.
+        foreign: limits of somebody else that it holds.
         discharge_w: the most that the plugged vehicle can give back.
     """
 
@@ -51,7 +55,8 @@ class StationState:
         self.news = NewsBox()
         self.last = LastTold(name, 2 * interval_s)  # a value that two reports in a row missed is stale
         self.report_ended = self.running = self.caught_up = self.in_amperes = False
-        self.discharge_w = 0
+        self.discharge_w = self.stack_level = 0
+        self.foreign: list[ForeignLimit] = []
         self._coming: Needs | None = None  # of a vehicle whose transaction has not begun
         self._heard_at = now  # when they were heard
         self._ended_at = _LONG_AGO  # the latest end of a transaction
@@ -92,6 +97,22 @@ class StationState:
         self.last.not_after(latest, at)
         if self.transaction is not None:
             self.transaction.started_at = min(self.transaction.started_at, at)
+
+    # -- its limits ---------------------------------------------------------------------------------------------------
+
+    def takes_levels(self, text: str) -> None:
+        """It says up to which stack level it takes profiles."""
+        self.stack_level = int(text) if text.isdecimal() and len(text) < _DIGITS else 0
+
+    def holds(self, limits: list[ForeignLimit]) -> None:
+        """It holds these limits of somebody else; of a great many the smallest are kept."""
+        self.foreign = sorted({*self.foreign, *limits})[:_LIMITS]
+
+    def foreign_w(self, until: datetime) -> float | None:
+        """The smallest limit (W) of somebody else that holds at some time from now to `until`; None where none does."""
+        mine = ("",) if self.transaction is None else ("", self.transaction.id)
+        held = (f.limit_w for f in self.foreign if f.begin < until and self.now < f.end and f.transaction in mine)
+        return min(held, default=None)
 
     # -- what it says ------------------------------------------------------------------------------------------------
 

@@ -70,9 +70,19 @@ class Version(Protocol):
         ...
 
     def set_limit(
-        self, power_w: int, now: datetime, valid_until: datetime, transaction: str | None, *, in_amperes: bool
+        self,
+        power_w: int,
+        now: datetime,
+        valid_until: datetime,
+        transaction: str | None,
+        *,
+        in_amperes: bool,
+        stack_level: int,
     ) -> Message:
-        """At most `power_w` from `now` to `valid_until`, for the running transaction or for whoever plugs in."""
+        """At most `power_w` from `now` to `valid_until`, for the running transaction or for whoever plugs in.
+
+        At `stack_level` it overrules what stands below; see `devices.ocpp.foreign` for what that may not loosen.
+        """
         ...
 
     def wants_amperes(self, answer: Payload) -> bool:
@@ -91,8 +101,8 @@ class Version(Protocol):
         """
         ...
 
-    def clear_limit(self) -> Message:
-        """Drop every profile that a CSMS may have put on the EVSE."""
+    def clear_limits(self) -> tuple[Message, ...]:
+        """Drop our limits, also those of a driver before this one, and nobody else's."""
         ...
 
 
@@ -100,7 +110,9 @@ class Version(Protocol):
 class BothWays(Protocol):
     """A version that can ask for a power, also for one that a vehicle gives back."""
 
-    def set_power(self, power_w: int, now: datetime, valid_until: datetime, transaction: str) -> Message:
+    def set_power(
+        self, power_w: int, now: datetime, valid_until: datetime, transaction: str, *, stack_level: int
+    ) -> Message:
         """This power (below 0: from the vehicle) from `now` to `valid_until`, for the running transaction."""
         ...
 

@@ -186,6 +186,8 @@ class SunSpecPlant(SunSpecMeter):
                 f"{self.name}: valid_until {valid_until.isoformat()} is not after now ({now.isoformat()})"
             )
         with self._named():
+            if self._ours_until is None or now >= self._ours_until:  # what stands now is somebody else's
+                self._foreign = await foreign_setpoint(image, steering) or self._foreign
             self._ours_until = valid_until
             await control.command(image, steering, 121 in duty.models, setpoint.power_w, seconds, self._foreign)
 

@@ -6,18 +6,19 @@ from datetime import datetime
 
 from devices.ocpp.payload import stamp
 from devices.ocpp.v16.messages import call, datatypes, enums
-from devices.ocpp.v201.requests import BEHIND, DEFAULT_PROFILE, THREE_PHASES, TX_PROFILE, amperes, seconds
+from devices.ocpp.v201.requests import BEHIND, DEFAULT_PROFILE, OURS, THREE_PHASES, TX_PROFILE, amperes, seconds
 from devices.ocpp.version import EVSE
 
 RATE_UNITS = "ChargingScheduleAllowedChargingRateUnit"  # 9.4: Current, Power or both
+MAX_LEVEL = "ChargeProfileMaxStackLevel"  # 9.4
 _LEAST_A = 6.0  # IEC 61851-1: a smaller current cannot be told to a vehicle
 _SAMPLE_S = 60  # assumed: fine enough to correct by within an interval of settlement
 _SAMPLED = "Power.Active.Import,Energy.Active.Import.Register"
 
 
-def allowed_units() -> call.GetConfiguration:
-    """5.8: in which unit it takes limits."""
-    return call.GetConfiguration(key=[RATE_UNITS])
+def limit_settings() -> call.GetConfiguration:
+    """5.8: in which unit it takes limits, and up to which stack level."""
+    return call.GetConfiguration(key=[RATE_UNITS, MAX_LEVEL])
 
 
 def settings(interval_s: int) -> tuple[call.ChangeConfiguration, ...]:
@@ -29,7 +30,7 @@ def settings(interval_s: int) -> tuple[call.ChangeConfiguration, ...]:
 
 
 def set_charging_profile(
-    power_w: int, now: datetime, valid_until: datetime, transaction: str | None, *, in_amperes: bool
+    power_w: int, now: datetime, valid_until: datetime, transaction: str | None, *, in_amperes: bool, stack_level: int
 ) -> call.SetChargingProfile:
     """5.16: at most `power_w` from `now` to `valid_until`; see `devices.ocpp.v201.requests.set_charging_profile`.
 
@@ -47,7 +48,7 @@ def set_charging_profile(
     profile = datatypes.ChargingProfile(
         charging_profile_id=TX_PROFILE if transaction else DEFAULT_PROFILE,
         transaction_id=int(transaction) if transaction else None,
-        stack_level=0,
+        stack_level=stack_level,
         charging_profile_purpose=purposes.tx_profile if transaction else purposes.tx_default_profile,
         charging_profile_kind=enums.ChargingProfileKindType.absolute,
         valid_to=stamp(valid_until),
@@ -66,9 +67,9 @@ def get_composite_schedule(now: datetime, valid_until: datetime) -> call.GetComp
     return call.GetCompositeSchedule(connector_id=EVSE, duration=seconds(now, valid_until))
 
 
-def clear_charging_profile() -> call.ClearChargingProfile:
-    """5.5: drop every profile that a CSMS may have put on the connector."""
-    return call.ClearChargingProfile(connector_id=EVSE)
+def clear_charging_profiles() -> tuple[call.ClearChargingProfile, ...]:
+    """5.5: drop our profiles, also those of a driver before this one, and nobody else's."""
+    return tuple(call.ClearChargingProfile(id=number) for number in OURS)
 
 
 def trigger(what: str) -> call.TriggerMessage:

@@ -44,19 +44,22 @@ class Version16:
         return call_result.BootNotification(current_time=stamp(now), interval=interval_s, status=status)
 
     def questions(self) -> tuple[Message, ...]:
-        """The units in which it takes limits."""
-        return (requests.allowed_units(),)
+        """The units in which it takes limits, and the levels."""
+        return (requests.limit_settings(),)
 
     def settings(self, interval_s: int) -> tuple[Message, ...]:
         """What it is to sample: left to itself, a station of 1.6 tells the register alone."""
         return requests.settings(interval_s)
 
     def learn(self, state: StationState, action: str, answer: Payload) -> bool:
-        """See `Version`: whether it takes amperes only. There is no report."""
+        """See `Version`: whether it takes amperes only, and its highest level. There is no report."""
         if action == "GetConfiguration":
             for pair in answer.parts("configurationKey"):
-                if pair.text("key") == requests.RATE_UNITS and "value" in pair:
-                    state.in_amperes = "Power" not in pair.text("value")
+                key, value = pair.text("key"), pair.text("value", "")
+                if key == requests.RATE_UNITS and value:
+                    state.in_amperes = "Power" not in value
+                elif key == requests.MAX_LEVEL:
+                    state.takes_levels(value)
         return False
 
     def trigger(self, what: str) -> Message:
@@ -64,10 +67,19 @@ class Version16:
         return requests.trigger(what)
 
     def set_limit(
-        self, power_w: int, now: datetime, valid_until: datetime, transaction: str | None, *, in_amperes: bool
+        self,
+        power_w: int,
+        now: datetime,
+        valid_until: datetime,
+        transaction: str | None,
+        *,
+        in_amperes: bool,
+        stack_level: int,
     ) -> Message:
         """See `Version`."""
-        return requests.set_charging_profile(power_w, now, valid_until, transaction, in_amperes=in_amperes)
+        return requests.set_charging_profile(
+            power_w, now, valid_until, transaction, in_amperes=in_amperes, stack_level=stack_level
+        )
 
     def wants_amperes(self, answer: Payload) -> bool:
         """See `Version`: a refusal has no reason here, so the other unit is worth a try."""
@@ -81,6 +93,6 @@ class Version16:
         """See `Version`."""
         return composite_limit_w(answer, answer.part("chargingSchedule"))
 
-    def clear_limit(self) -> Message:
+    def clear_limits(self) -> tuple[Message, ...]:
         """See `Version`."""
-        return requests.clear_charging_profile()
+        return requests.clear_charging_profiles()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from devices.ocpp.foreign import foreign_limits
 from devices.ocpp.needs import Needs
 from devices.ocpp.payload import Payload, stamp
 from devices.ocpp.rpc import Handler
@@ -12,6 +13,7 @@ from devices.ocpp.state import MeterValue, StationState
 from devices.ocpp.v201 import requests
 from devices.ocpp.v201.acknowledged import ACKNOWLEDGED, anyone
 from devices.ocpp.v201.messages import call_result, enums
+from devices.ocpp.version import EVSE
 
 
 class Heard:
@@ -28,6 +30,7 @@ class Heard:
             "MeterValues": self._meter_values,
             "TransactionEvent": self._transaction_event,
             "NotifyReport": self._notify_report,
+            "ReportChargingProfiles": self._report_profiles,
             "NotifyEVChargingNeeds": self._charging_needs,
             "Heartbeat": lambda _: call_result.Heartbeat(current_time=stamp(self._state.now)),
         }
@@ -44,12 +47,24 @@ class Heard:
     def _notify_report(self, payload: Payload) -> Message:
         state = self._state
         for item in payload.parts("reportData"):
-            if (item.part("component").text("name"), item.part("variable").text("name")) == ("EVSE", "Power"):
+            what = item.part("component").text("name"), item.part("variable").text("name")
+            if what == ("SmartChargingCtrlr", "ProfileStackLevel"):
+                for attribute in item.parts("variableAttribute"):
+                    if attribute.text("type", "Actual") == "Actual":
+                        state.takes_levels(attribute.text("value", ""))
+            elif what == ("EVSE", "Power"):
                 limit_w = item.part("variableCharacteristics").number("maxLimit", -1.0)
                 if 0 <= limit_w < 1e9:
                     state.max_power_w = round(limit_w)
         state.report_ended = not payload.flag("tbc", default=False)
         return call_result.NotifyReport()
+
+    def _report_profiles(self, payload: Payload) -> Message:
+        if payload.whole("evseId") in (0, EVSE):
+            for profile in payload.parts("chargingProfile"):
+                self._state.holds(foreign_limits(profile, requests.OURS))
+        self._state.report_ended = not payload.flag("tbc", default=False)
+        return call_result.ReportChargingProfiles()
 
     def _charging_needs(self, payload: Payload) -> Message:
         statuses = enums.NotifyEVChargingNeedsStatusEnumType

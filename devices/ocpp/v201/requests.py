@@ -11,7 +11,8 @@ from devices.ocpp.payload import Payload, PeerFault, stamp
 from devices.ocpp.v201.messages import call, datatypes, enums
 from devices.ocpp.version import EVSE
 
-TX_PROFILE, DEFAULT_PROFILE = 1, 2  # our profile ids: one of each purpose, so that a new one replaces the old
+# Our profile ids: one of each purpose, so that a new one replaces the old; not 1 and 2, as everybody else's may be.
+TX_PROFILE, DEFAULT_PROFILE = OURS = 1_947_001, 1_947_002
 BEHIND = timedelta(minutes=1)  # how far a station's clock may be behind; it is set at boot and by each heartbeat
 THREE_PHASES = 3  # OCPP assumes three phases where a profile names none
 _STEP_W, _STEP_A = 0.5, 0.05  # half of what a station may round a limit to
@@ -19,13 +20,20 @@ _PHASES = {"AC_single_phase": 1, "AC_two_phase": 2, "AC_three_phase": 3}
 
 
 def set_charging_profile(
-    power_w: int, now: datetime, valid_until: datetime, transaction: str | None, *, in_amperes: bool = False
+    power_w: int,
+    now: datetime,
+    valid_until: datetime,
+    transaction: str | None,
+    *,
+    in_amperes: bool = False,
+    stack_level: int = 0,
 ) -> call.SetChargingProfile:
     """K01: at most `power_w` from `now` to `valid_until`, one period in watts, or in amperes for each of three phases.
 
     The schedule begins a little earlier, because a station whose clock is behind ours would leave it for later.
     A TxProfile of the running transaction; without one, a TxDefaultProfile for whoever plugs in before it ends. The
-    schedule's duration says the same as validTo, for stations that heed only one of them.
+    schedule's duration says the same as validTo, for stations that heed only one of them. It stands at `stack_level`: of
+    one purpose the highest counts, and one at the same level would be replaced for good.
     """
     begin, units, periods = now - BEHIND, enums.ChargingRateUnitEnumType, datatypes.ChargingSchedulePeriodType
     number = TX_PROFILE if transaction else DEFAULT_PROFILE
@@ -39,7 +47,7 @@ def set_charging_profile(
     purposes = enums.ChargingProfilePurposeEnumType
     profile = datatypes.ChargingProfileType(
         id=number,
-        stack_level=0,
+        stack_level=stack_level,
         charging_profile_purpose=purposes.tx_profile if transaction else purposes.tx_default_profile,
         charging_profile_kind=enums.ChargingProfileKindEnumType.absolute,
         charging_schedule=[schedule],
@@ -82,9 +90,14 @@ def get_composite_schedule(now: datetime, valid_until: datetime) -> call.GetComp
     return call.GetCompositeSchedule(duration=seconds(now, valid_until), evse_id=EVSE, charging_rate_unit=unit)
 
 
-def clear_charging_profile() -> call.ClearChargingProfile:
-    """K10: drop every profile that a CSMS may have put on the EVSE."""
-    return call.ClearChargingProfile(charging_profile_criteria=datatypes.ClearChargingProfileType(evse_id=EVSE))
+def clear_charging_profiles() -> tuple[call.ClearChargingProfile, ...]:
+    """K10: drop our profiles, also those of a driver before this one, and nobody else's."""
+    return tuple(call.ClearChargingProfile(charging_profile_id=number) for number in OURS)
+
+
+def get_charging_profiles() -> call.GetChargingProfiles:
+    """K09: which profiles it holds, whoever put them there."""
+    return call.GetChargingProfiles(request_id=2, charging_profile=datatypes.ChargingProfileCriterionType())
 
 
 def get_base_report() -> call.GetBaseReport:

@@ -46,14 +46,14 @@ class Version201:
         return call_result.BootNotification(current_time=stamp(now), interval=interval_s, status=status)
 
     def questions(self) -> tuple[Message, ...]:
-        """The device model, in which the EVSE's rated power stands."""
-        return (requests.get_base_report(),)
+        """The device model, in which the EVSE's rated power stands, and the profiles that it holds."""
+        return requests.get_base_report(), requests.get_charging_profiles()
 
     def settings(self, interval_s: int) -> tuple[Message, ...]:  # noqa: ARG002 - what a station samples stays as it is
         """None: its operator sets what it samples."""
         return ()
 
-    def learn(self, state: StationState, action: str, answer: Payload) -> bool:  # noqa: ARG002 - there is one question
+    def learn(self, state: StationState, action: str, answer: Payload) -> bool:  # noqa: ARG002 - all that is asked is told by reports
         """See `Version`."""
         return answer.text("status") == "Accepted"
 
@@ -62,10 +62,19 @@ class Version201:
         return requests.trigger(what)
 
     def set_limit(
-        self, power_w: int, now: datetime, valid_until: datetime, transaction: str | None, *, in_amperes: bool
+        self,
+        power_w: int,
+        now: datetime,
+        valid_until: datetime,
+        transaction: str | None,
+        *,
+        in_amperes: bool,
+        stack_level: int,
     ) -> Message:
         """See `Version`."""
-        return requests.set_charging_profile(power_w, now, valid_until, transaction, in_amperes=in_amperes)
+        return requests.set_charging_profile(
+            power_w, now, valid_until, transaction, in_amperes=in_amperes, stack_level=stack_level
+        )
 
     def wants_amperes(self, answer: Payload) -> bool:
         """See `Version`."""
@@ -79,6 +88,6 @@ class Version201:
         """See `Version`."""
         return requests.composite_limit_w(answer, answer.part("schedule"))
 
-    def clear_limit(self) -> Message:
+    def clear_limits(self) -> tuple[Message, ...]:
         """See `Version`."""
-        return requests.clear_charging_profile()
+        return requests.clear_charging_profiles()

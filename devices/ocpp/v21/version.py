@@ -24,7 +24,9 @@ class Version21(Version201):
     subprotocol = "ocpp2.1"
     schemas = SCHEMAS
 
-    def set_power(self, power_w: int, now: datetime, valid_until: datetime, transaction: str) -> Message:
+    def set_power(
+        self, power_w: int, now: datetime, valid_until: datetime, transaction: str, *, stack_level: int
+    ) -> Message:
         """See `devices.ocpp.version.BothWays` (2.1 Q, operation mode CentralSetpoint)."""
         begin = now - BEHIND
         mode = enums.OperationModeEnumType.central_setpoint
@@ -40,7 +42,7 @@ class Version21(Version201):
             enums.ChargingProfilePurposeEnumType.tx_profile,
             [schedule],
             TX_PROFILE,
-            0,
+            stack_level,
             transaction_id=transaction,
             valid_to=stamp(valid_until),
         )

@@ -10,13 +10,14 @@ from devices.dial_in.strict_json import Json
 from devices.ocpp.payload import Payload, PeerFault, stamp
 from devices.ocpp.v16.messages import call_result, datatypes, enums
 from devices.simulators.station.message_builders import VOLTAGE_V
-from devices.simulators.station.profiles import Profiles
+from devices.simulators.station.profiles import MAX_STACK_LEVEL, Profiles
 
-_READ_ONLY = ("ChargingScheduleAllowedChargingRateUnit", "NumberOfConnectors")
+_READ_ONLY = ("ChargingScheduleAllowedChargingRateUnit", "NumberOfConnectors", "ChargeProfileMaxStackLevel")
 SETTINGS: Mapping[str, str] = MappingProxyType(
     {
         "ChargingScheduleAllowedChargingRateUnit": "Current,Power",
         "NumberOfConnectors": "1",
+        "ChargeProfileMaxStackLevel": str(MAX_STACK_LEVEL),
         "HeartbeatInterval": "900",
         "MeterValueSampleInterval": "900",
         "MeterValuesSampledData": "Power.Active.Import,Energy.Active.Import.Register",

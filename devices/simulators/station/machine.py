@@ -37,6 +37,7 @@ class StationMachine(StationCore):
             "ClearChargingProfile": self._clear_charging_profile,
             "GetCompositeSchedule": self._composite_schedule,
             "GetBaseReport": self._base_report,
+            "GetChargingProfiles": self._get_charging_profiles,
             "GetVariables": lambda asked: call_result.GetVariables(message_builders.unknown_variables(asked)),
             "TriggerMessage": self._trigger,
             "DataTransfer": lambda _: call_result.DataTransfer(
@@ -150,6 +151,12 @@ class StationMachine(StationCore):
         # The report is the second half of the answer (B07.FR.01), so it is not a spontaneous message.
         self._rpc.call(message_builders.report(payload.whole("requestId"), self.now, self.unit))
         return call_result.GetBaseReport(status=enums.GenericDeviceModelStatusEnumType.accepted)
+
+    def _get_charging_profiles(self, payload: Payload) -> Message:
+        answer = profile_answers.get_profiles(self._profiles)
+        if self._profiles.held:  # the report is the second half of the answer here as well (K09)
+            self._rpc.call(profile_answers.report_profiles(self._profiles, payload.whole("requestId")))
+        return answer
 
     def _trigger(self, payload: Payload) -> Message:
         # What is triggered belongs to the answer, so it is no spontaneous message; what waits is told before it.

@@ -7,6 +7,7 @@ from datetime import datetime
 from devices.ocpp.payload import Payload, stamp
 from devices.ocpp.v201.messages import call, datatypes, enums
 from devices.simulators.station.physics_port import ChargePoint, Session
+from devices.simulators.station.profiles import MAX_STACK_LEVEL
 
 VOLTAGE_V = 230
 MIN_CURRENT_A = 6  # IEC 61851-1: below this a vehicle does not charge
@@ -104,7 +105,7 @@ def transaction_event(
 
 
 def report(request_id: int, now: datetime, unit: ChargePoint) -> call.NotifyReport:
-    """The part of the device model that this station has: the EVSE's power and its rating."""
+    """The part of the device model that this station has: the EVSE's power and its rating, and the levels of profiles."""
     power = datatypes.ReportDataType(
         component=datatypes.ComponentType(name="EVSE", evse=datatypes.EVSEType(id=1)),
         variable=datatypes.VariableType(name="Power"),
@@ -113,7 +114,15 @@ def report(request_id: int, now: datetime, unit: ChargePoint) -> call.NotifyRepo
             data_type=enums.DataEnumType.decimal, supports_monitoring=False, unit="W", max_limit=float(unit.max_power_w)
         ),
     )
-    return call.NotifyReport(request_id, generated_at=stamp(now), seq_no=0, report_data=[power])
+    levels = datatypes.ReportDataType(
+        component=datatypes.ComponentType(name="SmartChargingCtrlr"),
+        variable=datatypes.VariableType(name="ProfileStackLevel"),
+        variable_attribute=[datatypes.VariableAttributeType(value=str(MAX_STACK_LEVEL))],
+        variable_characteristics=datatypes.VariableCharacteristicsType(
+            data_type=enums.DataEnumType.integer, supports_monitoring=False
+        ),
+    )
+    return call.NotifyReport(request_id, generated_at=stamp(now), seq_no=0, report_data=[power, levels])
 
 
 def unknown_variables(request: Payload) -> list[datatypes.GetVariableResultType]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from devices.ocpp.payload import Payload, stamp
-from devices.ocpp.v201.messages import call_result, datatypes, enums
+from devices.ocpp.v201.messages import call, call_result, datatypes, enums
 from devices.simulators.station.profiles import Profiles
 
 
@@ -14,6 +15,18 @@ def set_profile(profiles: Profiles, request: Payload, transaction: str) -> call_
     reason, statuses = profiles.install(request, transaction), enums.ChargingProfileStatusEnumType
     info = datatypes.StatusInfoType(reason_code=reason) if reason else None
     return call_result.SetChargingProfile(statuses.rejected if reason else statuses.accepted, status_info=info)
+
+
+def get_profiles(profiles: Profiles) -> call_result.GetChargingProfiles:
+    """Whether there are any to report."""
+    statuses = enums.GetChargingProfileStatusEnumType
+    return call_result.GetChargingProfiles(statuses.accepted if profiles.held else statuses.no_profiles)
+
+
+def report_profiles(profiles: Profiles, request_id: int) -> call.ReportChargingProfiles:
+    """All of them, in one report."""
+    held: list[Any] = [dict(profile.fields) for profile in profiles.held]
+    return call.ReportChargingProfiles(request_id, enums.ChargingLimitSourceEnumType.cso, held, 1)
 
 
 def clear_profile(profiles: Profiles, request: Payload) -> call_result.ClearChargingProfile:

@@ -10,6 +10,9 @@ _VOLTAGE_V = 230.0
 _FOREVER = timedelta(days=3650)
 
 
+MAX_STACK_LEVEL = 8
+
+
 class Profiles:
     """Installed profiles by id. A TxProfile overrules a TxDefaultProfile; a ChargingStationMaxProfile caps both."""
 
@@ -22,6 +25,8 @@ class Profiles:
         purpose = profile.text("chargingProfilePurpose")
         if request.whole("evseId") not in (0, 1):
             return "UnknownEvse"
+        if not 0 <= profile.whole("stackLevel") <= MAX_STACK_LEVEL:
+            return "InvalidStackLevel"
         if purpose == "TxProfile" and (not transaction or profile.text("transactionId", "") != transaction):
             return "TxNotFound"
         if purpose == "ChargingStationExternalConstraints" or profile.text("chargingProfileKind") == "Recurring":
@@ -36,6 +41,11 @@ class Profiles:
                 del self._by_id[other]  # K01.FR.06: one profile for each purpose and stack level
         self._by_id[profile.whole("id")] = profile
         return ""
+
+    @property
+    def held(self) -> list[Payload]:
+        """All that are installed."""
+        return list(self._by_id.values())
 
     def clear(self, request: Payload) -> bool:
         """Drop what a ClearChargingProfile request matches; False when nothing did."""

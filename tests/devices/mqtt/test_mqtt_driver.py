@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from cim.model.devices import DeviceKind, Mode, Setpoint
 from cim.model.errors import BadInput
@@ -235,6 +237,38 @@ def test_a_driver_that_is_gone_leaves_no_limit(room: Room) -> None:
         return [*limits, world.machine.limit_w]
 
     assert world.run(work) == [1000.0, 2500.0]
+
+
+_DONE = st.lists(st.tuples(st.sampled_from(["ours", "theirs", "release"]), st.integers(0, 4000)), max_size=8)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 4000), _DONE)
+def test_no_limit_of_ours_loosens_somebody_elses(first: int, done: list[tuple[str, int]]) -> None:
+    """Theirs before ours, and theirs that is smaller while ours stands: ours never lets it draw more, and theirs comes back."""
+    world = World(Room())
+    theirs = float(first)
+
+    def set_by_hand(watts: float) -> None:
+        world.broker.say(world.machine.receive(json.dumps(["home-7-pump/limit/set", f"{watts:g}", False])))
+
+    async def work() -> None:
+        nonlocal theirs
+        for who, watts in done:
+            stood = world.machine.limit_w
+            if who == "ours":
+                await world.port.command(Setpoint(Mode.LIMIT, watts), NOW + QUARTER, NOW)
+                assert world.machine.limit_w == min(watts, theirs)
+            elif who == "theirs" and watts < stood:
+                theirs = float(watts)
+                set_by_hand(theirs)
+            elif who == "release":
+                await world.port.command(Setpoint(Mode.LIMIT, watts), NOW + QUARTER, NOW)  # takes notice of theirs
+                await world.port.release(NOW)
+                assert world.machine.limit_w == theirs
+
+    set_by_hand(theirs)
+    world.run(work)
 
 
 def test_a_limit_ends_at_its_instant(room: Room) -> None:

@@ -20,7 +20,11 @@ from devices.port.errors import DeviceFault
 FOLDER = Path(__file__).parents[2] / "golden" / "field"
 NOW = datetime(2026, 5, 20, 12, tzinfo=UTC)
 QUARTER = timedelta(minutes=15)
-_OPTIONAL = {"GetBaseReport": {"status": "NotSupported"}, "TriggerMessage": {"status": "NotImplemented"}}
+_OPTIONAL = {
+    "GetBaseReport": {"status": "NotSupported"},
+    "GetChargingProfiles": {"status": "NoProfiles"},
+    "TriggerMessage": {"status": "NotImplemented"},
+}
 
 
 class FieldStation:

@@ -61,7 +61,7 @@ def test_an_independent_strict_client_charges_here(client):
         told = json.loads(out)
         assert told["boot"]["status"] == "Accepted"
         assert told["boot"]["currentTime"] == "2026-05-01T08:05:00Z"
-        assert told["seen"] == ["set", "clear"]
+        assert told["seen"] == ["set", "clear", "clear"], "our two profiles, one after the other"
         assert told["limit"] == 4000
         assert told["validTo"] == "2026-05-01T08:20:00Z"
         assert told["refused"] == "NotSupported"
@@ -103,7 +103,7 @@ def test_an_independent_strict_client_charges_here_in_16(client):
         assert node.returncode == 0, err.decode()
         told = json.loads(out)
         assert told["boot"] == {"status": "Accepted", "currentTime": "2026-05-01T08:05:00Z", "interval": 900}
-        assert told["seen"][-2:] == ["set", "clear"]
+        assert told["seen"][-3:] == ["set", "clear", "clear"]
         assert told["seen"][1] == "MeterValueSampleInterval=60"
         period = {"startPeriod": 0, "limit": 7.2, "numberPhases": 3}
         assert told["profile"]["chargingSchedule"]["chargingSchedulePeriod"] == [period]

@@ -82,6 +82,32 @@ def test_a_limit_of_ours_never_loosens_that_of_somebody_else(
     assert held() == pytest.approx(-7000.0, abs=1.0)
 
 
+@pytest.mark.parametrize("name", ["pv_123", "pv_704"])
+def test_a_limit_that_somebody_sets_between_two_of_ours_is_not_loosened(
+    name: str, make: Callable[..., Any], now: datetime
+) -> None:
+    """Found free; once a limit of ours is over somebody allows 70 %: 9 kW are 7 kW then, and 7 kW stay when ILES leaves."""
+    steering, values, enabled, _, stood = CASES[name]
+    device = make(name, rated_w=10_000.0)
+    registers = DeviceRegisters(device.sunspec_device)
+    later = now + 2 * QUARTER
+
+    async def limited() -> float:
+        port = sunspec_port("dut", device.kind, registers)
+        assert isinstance(port, SunSpecPlant)
+        await port.open(now)
+        await port.command(Setpoint(Mode.LIMIT, -9000), now + QUARTER, now)
+        device.sunspec_device.advance(later)
+        await control.release(DeviceImage(registers, await scan(registers)), steering, ForeignSetpoint(values, enabled))
+        await port.command(Setpoint(Mode.LIMIT, -9000), later + QUARTER, later)
+        ours: float = device.unit.limit_w
+        await port.close()
+        return ours
+
+    assert asyncio.run(limited()) == pytest.approx(stood, abs=1.0)
+    assert device.unit.limit_w == pytest.approx(stood, abs=1.0)
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_once_ours_is_over_it_is_put_back(name: str, make: Callable[..., Any], now: datetime) -> None:
     """The device drops ours by itself and runs free; the next reading puts back what stood before."""
