@@ -76,6 +76,11 @@ class StationUnit:
         return self._point.rated_w
 
     @property
+    def min_power_w(self) -> float:
+        """With less than this its vehicles do not charge, W."""
+        return self._point.least_w
+
+    @property
     def discharge_w(self) -> float:
         """The most that vehicles give back, W."""
         return self._point.discharge_w

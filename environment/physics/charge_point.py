@@ -28,6 +28,7 @@ class ChargePoint(PhysicalUnit):
         sessions: in the order of time, not overlapping.
         rated_w: most power.
         discharge_w: most power that vehicles give back; 0: none can.
+        least_w: with less than this a vehicle does not charge at all (IEC 61851-1: 6 A in each phase); 0: it takes any power.
 
     Attributes:
         session: the vehicle that is plugged in now.
@@ -39,12 +40,19 @@ class ChargePoint(PhysicalUnit):
     kind = UnitKind.EV
 
     def __init__(
-        self, name: str, now_s: float, *, sessions: tuple[Session, ...], rated_w: float, discharge_w: float = 0.0
+        self,
+        name: str,
+        now_s: float,
+        *,
+        sessions: tuple[Session, ...],
+        rated_w: float,
+        discharge_w: float = 0.0,
+        least_w: float = 0.0,
     ) -> None:
         super().__init__(name, now_s)
         # A session that began before the world did is left out: nobody knows what it had got by then.
         self._waiting = [session for session in reversed(sessions) if session.start_s >= now_s]
-        self.rated_w, self.discharge_w = rated_w, discharge_w
+        self.rated_w, self.discharge_w, self.least_w = rated_w, discharge_w, least_w
         self.session: Session | None = None
         self.delivered_wh = 0.0
         self.unserved_wh = 0.0
@@ -108,6 +116,8 @@ class ChargePoint(PhysicalUnit):
                 power_w = 0.0
             if self._setpoint_w is not None:
                 power_w = max(min(self._setpoint_w, power_w), -self.discharge_w)
+            if 0 < power_w < self.least_w:
+                power_w = 0.0
             if power_w < 0 and self.delivered_wh * SECONDS_PER_HOUR <= -power_w * RESOLUTION_S:
                 power_w = 0.0
         self.power_w = power_w

@@ -106,7 +106,12 @@ def _unit(site: Site, name: str, device: Unstored, profiles: Profiles, now_s: fl
     if isinstance(device, Station):
         sessions, gives = station_sessions(site, device, profiles), device.discharge_w
         return ChargePoint(
-            name, now_s, sessions=sessions, rated_w=rated_w, discharge_w=0.0 if gives is None else gives.value
+            name,
+            now_s,
+            sessions=sessions,
+            rated_w=rated_w,
+            discharge_w=0.0 if gives is None else gives.value,
+            least_w=device.least_w,
         )
     if isinstance(device, ApplianceUnit):
         return Appliance(name, now_s, uses=_uses(site, device, profiles), programme=_programme(device))

@@ -35,6 +35,9 @@ class Capability:
     sizes_connection: bool = True
 
 
+_NOMINAL_V, _ONE_PHASE_A = 230.0, 32  # EN 50160; a mode 3 socket with one phase carries no more
+
+
 class Pv(Part):
     """A PV plant with a SunSpec inverter; `sunspec` is the model that curtails it."""
 
@@ -121,6 +124,8 @@ class Station(Strand):
 
     `ocpp` is the version that its simulator speaks (2.0.1, unless said); a real one says itself what it speaks.
     `discharge_w` is the most power that its vehicles give back: few can, and only OCPP 2.1 can ask for it. No plan does.
+    `min_current_a` is the current in each phase with less of which its vehicles do not charge (IEC 61851-1: 6 A); where it is
+    not said they take any power, as all vehicles of the simulation did before there was such a minimum.
     """
 
     kind: Literal["station"]
@@ -129,9 +134,20 @@ class Station(Strand):
     departure_hour: TimeOfDay
     ocpp: Literal["1.6", "2.0.1", "2.1"] | None = None
     discharge_w: Positive | None = None
+    min_current_a: Positive | None = None
+
+    @property
+    def least_w(self) -> float:
+        """The least power with which its vehicles charge, W; 0 where they take any. Above 32 A of one phase it has three."""
+        phases = 3 if self.rated_w.value > _NOMINAL_V * _ONE_PHASE_A else 1
+        return 0.0 if self.min_current_a is None else self.min_current_a.value * _NOMINAL_V * phases
 
     @model_validator(mode="after")
     def _asked_for(self) -> Station:
+        if self.least_w > self.rated_w.value:
+            raise ValueError(
+                f"min_current_a: {self.least_w:g} W in its phases is above rated_w {self.rated_w.value:g}; expected less"
+            )
         if self.discharge_w is not None and self.ocpp != "2.1":
             raise ValueError('expected ocpp: "2.1" with discharge_w')
         return self

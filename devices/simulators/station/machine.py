@@ -88,7 +88,7 @@ class StationMachine(StationCore):
         self._call(self._needs(session))
 
     def _needs(self, session: Session) -> Message:
-        return message_builders.charging_needs(session, self.unit.max_power_w)
+        return message_builders.charging_needs(session, self.unit.max_power_w, message_builders.least_w(self.unit))
 
     def _update(self) -> None:
         changed, triggers = (

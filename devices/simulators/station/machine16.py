@@ -14,7 +14,7 @@ from devices.ocpp.schemas import Message
 from devices.ocpp.v16.messages import SCHEMAS, call, call_result, datatypes, enums
 from devices.simulators.station import answers16
 from devices.simulators.station.core import StationCore
-from devices.simulators.station.message_builders import MIN_CURRENT_A, VOLTAGE_V
+from devices.simulators.station.message_builders import held_back
 from devices.simulators.station.physics_port import ChargePoint, Session
 
 _Context = enums.ReadingContext
@@ -115,8 +115,7 @@ class StationMachine16(StationCore):
     def _charging(self) -> _Status:
         if self.unit.power_w > 0:
             return _Status.charging
-        held = self.unit.limit_w is not None and self.unit.limit_w < MIN_CURRENT_A * VOLTAGE_V
-        return _Status.suspended_evse if held else _Status.suspended_ev
+        return _Status.suspended_evse if held_back(self.unit) else _Status.suspended_ev
 
     def _tell_status(self, status: _Status) -> None:
         if status is not self._status:

@@ -38,6 +38,7 @@ class StationMachine21(StationMachine):
         said = datatypes21.V2XChargingParametersType(
             ev_target_energy_request=max(0.0, session.energy_wh),
             max_charge_power=unit.max_power_w,
+            min_charge_power=message_builders.least_w(unit),
             max_discharge_power=unit.discharge_w,
         )
         needs = datatypes21.ChargingNeedsType(

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from devices.ocpp.payload import Payload, stamp
 from devices.ocpp.v201.messages import call, datatypes, enums
-from devices.simulators.station.physics_port import ChargePoint, Session
+from devices.simulators.station.physics_port import AtLeast, ChargePoint, Session
 from devices.simulators.station.profiles import MAX_STACK_LEVEL
 
 VOLTAGE_V = 230
@@ -28,7 +28,12 @@ def connector_status(now: datetime, occupied: bool) -> call.StatusNotification:
     return call.StatusNotification(stamp(now), connector_status=status, evse_id=1, connector_id=1)
 
 
-def charging_needs(session: Session, max_power_w: float) -> call.NotifyEVChargingNeeds:
+def least_w(unit: ChargePoint) -> float:
+    """With less than this the vehicle does not charge, W; 0 where it takes any power."""
+    return unit.min_power_w if isinstance(unit, AtLeast) else 0.0
+
+
+def charging_needs(session: Session, max_power_w: float, min_power_w: float = 0.0) -> call.NotifyEVChargingNeeds:
     """What the vehicle said it needs; currents are per phase."""
     three, modes = max_power_w > VOLTAGE_V * 32, enums.EnergyTransferModeEnumType
     phases, mode = (3, modes.ac_three_phase) if three else (1, modes.ac_single_phase)
@@ -37,7 +42,7 @@ def charging_needs(session: Session, max_power_w: float) -> call.NotifyEVChargin
         departure_time=stamp(session.departure),
         ac_charging_parameters=datatypes.ACChargingParametersType(
             energy_amount=max(0, round(session.energy_wh)),
-            ev_min_current=0,  # the simulated vehicle charges at any power (`environment.physics.charge_point`): assumed
+            ev_min_current=round(min_power_w / (VOLTAGE_V * phases)),
             ev_max_current=max(1, round(max_power_w / (VOLTAGE_V * phases))),
             ev_max_voltage=VOLTAGE_V,
         ),
@@ -74,13 +79,17 @@ def transaction(number: str, charging_state: enums.ChargingStateEnumType, ended:
 
 def charging_state(unit: ChargePoint, ended: bool = False) -> enums.ChargingStateEnumType:
     """What the plugged vehicle does now; Idle when the transaction has ended."""
-    states, limit_w = enums.ChargingStateEnumType, unit.limit_w
+    states = enums.ChargingStateEnumType
     if ended:
         return states.idle
     if unit.power_w != 0:  # 2.1: to the vehicle or from it
         return states.charging
-    held = limit_w is not None and limit_w < MIN_CURRENT_A * VOLTAGE_V
-    return states.suspended_evse if held else states.suspended_ev
+    return states.suspended_evse if held_back(unit) else states.suspended_ev
+
+
+def held_back(unit: ChargePoint) -> bool:
+    """Whether it is the limit that leaves the vehicle without power."""
+    return unit.limit_w is not None and unit.limit_w < max(MIN_CURRENT_A * VOLTAGE_V, least_w(unit))
 
 
 def transaction_event(

@@ -57,6 +57,16 @@ class ChargePoint(Protocol):
 
 
 @runtime_checkable
+class AtLeast(ChargePoint, Protocol):
+    """One whose vehicles charge with nothing, or with at least some power."""
+
+    @property
+    def min_power_w(self) -> float:
+        """That power, W; 0: they take any."""
+        ...
+
+
+@runtime_checkable
 class BothWays(ChargePoint, Protocol):
     """One at which a vehicle may give energy back (V2G)."""
 
