@@ -173,7 +173,7 @@ class StationState:
         if self._coming is not None:
             tx.needs, self._coming = self._coming, None
             self._tell_needs(tx.needs, tx.started_at, tx.id)
-        elif event_type == "Started":
+        elif event_type == "Started" or not self.running:  # of one that ran before us the prosumer knows what it needs
             tx.begun_at = self.now
 
     def transaction_event(
@@ -206,20 +206,27 @@ class StationState:
                 self._lose(tx, at)
             tx = Transaction(number, at)
             self._begin(tx, event_type)
-        for value in sorted(values, key=lambda value: value.at):
-            self.measure([value])
-        energy = self.last.values.get(Kind.ENERGY_IMPORT)
-        if values and energy is not None and energy.told is Quality.GOOD:
-            tx.first_wh = energy.value if tx.first_wh is None else tx.first_wh
-            tx.last_wh = energy.value
-        for value in values:
-            begin = self._register_wh(MeterValue(value.at, [s for s in value.samples if s.context == AT_BEGIN]))
-            tx.first_wh = tx.first_wh if begin is None else begin  # told again, for those who missed it
+        self._meter(tx, values)
         if event_type == "Ended":
             for lost in list(self._lost.values()):
                 self._end(lost, lost.over_at)
             self._end(tx, at)
             self._coming = tx.needs if queued and at < self._heard_at else None  # heard later: of who is there now
+
+    def _meter(self, tx: Transaction, values: list[MeterValue]) -> None:
+        """What a transaction's event says of the meter; its energy is by its own words, whatever its clock says of now."""
+        for value in sorted(values, key=lambda value: value.at):
+            self.measure([value])
+            told_wh = self._register_wh(value)
+            if told_wh is not None:
+                tx.first_wh = told_wh if tx.first_wh is None else tx.first_wh
+                tx.last_wh = told_wh
+        for value in values:
+            begin = self._register_wh(MeterValue(value.at, [s for s in value.samples if s.context == AT_BEGIN]))
+            if (
+                begin is not None
+            ):  # told again, for those who missed it; a register does not fall, so what is more is no begin
+                tx.first_wh = begin if tx.first_wh is None else min(tx.first_wh, begin)
 
     def is_known(self, number: str) -> bool:
         """Whether a transaction of this identity runs, is over, or is another EVSE's, as far as that is remembered."""

@@ -70,7 +70,8 @@ def simulate_command(
             "passes-over, single-writes, unknown-power, zero-counters, jumping-counters, wrapping-counters, other-end, "
             "slow=SECONDS, most-read=REGISTERS; several with commas. A building behind a broker: silent, heedless, passes-over, "
             "kilowatts, not-a-number, endless, templated, ambiguous, kept. An S2 gateway or appliance: silent, late, heedless, "
-            "no-status, kilowatts, one-id, not-a-number, no-json.",
+            "no-status, kilowatts, one-id, not-a-number, no-json. A charging station: queue-last, same-ids, no-composite, "
+            "no-needs, kilowatt-hours, no-unit, wrong-context, clock=HOURS.",
         ),
     ] = None,
     ocpp: Annotated[

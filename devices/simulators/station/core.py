@@ -11,8 +11,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar
 
-from devices.ocpp.rpc import Answer, Handler, Rpc
+from devices.ocpp.payload import PeerFault
+from devices.ocpp.rpc import Answer, Handler
 from devices.ocpp.schemas import Schemas
+from devices.simulators.station.misbehaviour import Misbehaviour, StationRpc, Way
 from devices.simulators.station.physics_port import ChargePoint, Session
 from devices.simulators.station.profiles import Profiles
 
@@ -46,7 +48,8 @@ class StationCore(ABC):
         self._spoke_at = self.now
         self._event_at = self.now
         self._boot_at: datetime | None = None
-        self._rpc = Rpc(self.schemas, name, self._handlers(), self._on_answer)
+        self._wrong, self._online, self._boots_anew, self._tells_late = Misbehaviour(), True, False, False
+        self._rpc = StationRpc(self.schemas, name, self._handlers(), self._on_answer)
 
     @property
     def quiet(self) -> bool:
@@ -58,18 +61,34 @@ class StationCore(ABC):
         self.now = now
         self._boot(asked=False)
         self._tell_idle()
-        return self._rpc.flush()
+        return self._said(self._rpc.flush())
+
+    def misbehave(self, words: str) -> None:
+        """Misbehave from now on as `words` say (see `misbehaviour`; "": not any more). Raises `BadInput`."""
+        self._wrong = Misbehaviour.of(words)
+        self._boots_anew = Way.SAME_IDS in self._wrong.ways
+
+    def _said(self, frames: list[str]) -> list[str]:
+        return [self._wrong.frame(frame) for frame in frames]
+
+    def _does(self, way: Way) -> bool:
+        return way in self._wrong.ways
 
     def attached(self) -> list[str]:
         """The connection is (again) there: what was not answered is sent again."""
-        return self._rpc.resume()
+        self._online = True
+        if self._does(Way.QUEUE_LAST):
+            self._rpc.set_aside()
+            self._tells_late = True
+        return self._said(self._rpc.resume())
 
-    def detached(self) -> None:  # noqa: B027 - nothing to do is what every version does
+    def detached(self) -> None:
         """The connection is gone; messages wait (2.0.1 E04, 1.6 4.8: what happens in transactions is kept while offline)."""
+        self._online = False
 
     def receive(self, frame: str) -> list[str]:
         """Take one frame; the frames to send back."""
-        return self._rpc.receive(frame)
+        return self._said(self._rpc.receive(frame))
 
     def next_change(self) -> datetime | None:
         """The next instant at which a charging profile begins, steps or ends by itself."""
@@ -92,17 +111,29 @@ class StationCore(ABC):
 
     def advance(self, now: datetime) -> list[str]:
         """`look`, and tell what happened."""
+        if self._boots_anew:
+            self._boots_anew, self._rpc.count, self.accepted = False, 0, False
+            self.now = now
+            self._boot(asked=False)
         self.look(now)
         if not self.accepted:
             if self._boot_at is not None and now >= self._boot_at:
                 self._boot(asked=False)
-            return self._rpc.flush()
+            return self._said(self._rpc.flush())
         self._tell_held()
         if self._session is not None and self._event_at != now:
             self._update()
         if self._spoke_at + self._interval <= now:
             self._beat()
-        return self._rpc.flush()
+        if self._tells_late:
+            self._tells_late = False
+            self._rpc.bring_back()
+        return self._said(self._rpc.flush())
+
+    def _must_tell_composites(self) -> None:
+        """Refuse to tell what applies, where that is its way. Raises `PeerFault`."""
+        if self._does(Way.NO_COMPOSITE):
+            raise PeerFault("NotImplemented", "GetCompositeSchedule is unknown")
 
     def _apply_limit(self) -> None:
         self.unit.limit_w = self._profiles.limit_w(self.now, self._transaction)

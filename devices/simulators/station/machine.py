@@ -10,6 +10,7 @@ from devices.ocpp.schemas import Message
 from devices.ocpp.v201.messages import SCHEMAS, call, call_result, datatypes, enums
 from devices.simulators.station import message_builders, profile_answers
 from devices.simulators.station.core import StationCore
+from devices.simulators.station.misbehaviour import Way
 from devices.simulators.station.physics_port import ChargePoint, Session
 
 _Context = enums.ReadingContextEnumType
@@ -85,7 +86,8 @@ class StationMachine(StationCore):
         self._charging_state = None
         self._call(message_builders.connector_status(self.now, occupied=True))
         self._event(_Event.started, _Trigger.cable_plugged_in, _Context.transaction_begin)
-        self._call(self._needs(session))
+        if not self._does(Way.NO_NEEDS):
+            self._call(self._needs(session))
 
     def _needs(self, session: Session) -> Message:
         return message_builders.charging_needs(session, self.unit.max_power_w, message_builders.least_w(self.unit))
@@ -125,6 +127,7 @@ class StationMachine(StationCore):
                 number=self._seq_no,
                 now=self.now,
                 samples=samples,
+                offline=not self._online,
             )
         )
         self._seq_no += 1
@@ -143,6 +146,7 @@ class StationMachine(StationCore):
         return answer
 
     def _composite_schedule(self, payload: Payload) -> Message:
+        self._must_tell_composites()
         return profile_answers.composite_schedule(
             self._profiles, payload, now=self.now, transaction=self._transaction, max_power_w=self.unit.max_power_w
         )

@@ -159,6 +159,7 @@ class StationMachine16(StationCore):
         return answer
 
     def _composite_schedule(self, payload: Payload) -> Message:
+        self._must_tell_composites()
         return answers16.composite_schedule(
             self._profiles, payload, now=self.now, transaction=self._transaction, max_power_w=self.unit.max_power_w
         )

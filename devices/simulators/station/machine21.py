@@ -61,6 +61,7 @@ class StationMachine21(StationMachine):
         return sample
 
     def _composite_schedule(self, payload: Payload) -> Message:
+        self._must_tell_composites()
         asked_w = None if self._gives() is None else self._profiles.setpoint_w(self.now, self._transaction)
         if asked_w is None:
             return super()._composite_schedule(payload)

@@ -100,8 +100,9 @@ def transaction_event(
     number: int,
     now: datetime,
     samples: list[datatypes.MeterValueType],
+    offline: bool,
 ) -> call.TransactionEvent:
-    """Event `number` (from 0) of a transaction on the one connector."""
+    """Event `number` (from 0) of a transaction on the one connector; `offline`: it happens while nobody hears it (E04)."""
     return call.TransactionEvent(
         event_type=event_type,
         timestamp=stamp(now),
@@ -109,6 +110,7 @@ def transaction_event(
         seq_no=number,
         transaction_info=about,
         meter_value=samples,
+        offline=offline or None,
         evse=datatypes.EVSEType(id=1, connector_id=1),
     )
 
