@@ -10,9 +10,9 @@ from portal.screens.markup import Asked, Cell, Choice, Figure, Html, figures, jo
 from portal.screens.page import Parts
 from portal.screens.seen import Seen
 
-NONE = (
-    "No energy community is billed here. `iles community bills DIR` shares the energy of a finished run (DIR) by the law of the "
-    "community in the site's file, interval by interval, and puts the members' bills here; a living site (iles up) bills none."
+NONE = Html(
+    "No energy community is billed here. <code>iles community bills DIR</code> shares the energy of a finished run by the law of "
+    "the community in the site's file, interval by interval, and puts the members' bills here; a living site (iles up) bills none."
 )
 
 

@@ -10,10 +10,10 @@ from portal.screens.markup import Asked, Cell, Choice, Figure, Html, figures, kw
 from portal.screens.page import Parts
 from portal.screens.seen import Seen
 
-NONE = (
-    "No island is told of. `iles island SITE --at 2016-05-20T18:30 --into DIR` loses mains within a finished run (DIR): "
-    "the ILES manager and an agent for each unit lead the island, and what the manager tells stands here. Agents of a living "
-    "site (iles up) lead none."
+NONE = Html(
+    "No island is told of. <code>iles island SITE --at 2016-05-20T18:30 --into DIR</code> loses mains within a finished run: the "
+    "ILES manager and an agent for each unit lead the island, and what the manager tells stands here. Agents of a living site "
+    "(iles up) lead none."
 )
 _TONES = {
     IslandState.ARMED: "good", IslandState.SEPARATED: "warn", IslandState.DARK: "bad", IslandState.RETURNING: "warn",
