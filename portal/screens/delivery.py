@@ -101,8 +101,9 @@ def delivered_so_far(seen: Seen, found: dict[str, SoFar], day: LocalDay) -> Html
         ),
         table("By congestion point, all sellers together", head, rows, none, seen.rows),
         note(
-            "Preliminary: the connections' meters against the sellers' prognoses that stood when they were ordered from; what one "
-            "seller lacks may be hidden by what another does beyond its orders. What counts is the settlement, seller by seller."
+            "Preliminary: the connections' meters against the sellers' prognoses that stood when they were ordered from. All "
+            "sellers at a point are taken together, so what one lacks may be hidden by what another does beyond its orders, and a "
+            "forecast's error of one of whom nothing was ordered counts, too. What counts is the settlement, seller by seller."
         ),
         name="so-far",
     )
