@@ -120,6 +120,9 @@ def prepare_ray(address: str | None = None, node_ip: str = "127.0.0.1") -> None:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     # An agent per actor means many workers on purpose; Ray would warn of each dozen.
     os.environ.setdefault("RAY_worker_maximum_startup_concurrency", "1000")
+    # Ray's 15 leaves its workers next to nothing beside anything else that is busy, and these steer devices; still behind
+    # Ray's own processes, which must answer while dozens of workers start.
+    os.environ.setdefault("RAY_worker_niceness", "5")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 
 
