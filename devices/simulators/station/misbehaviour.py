@@ -71,7 +71,7 @@ class Misbehaviour:
             self._spoil(message[3])
         return json.dumps(message, separators=(",", ":"))
 
-    def _spoil(self, part: Any) -> None:
+    def _spoil(self, part: object) -> None:
         if isinstance(part, list):
             for item in part:
                 self._spoil(item)
@@ -86,14 +86,15 @@ class Misbehaviour:
             else:
                 self._spoil(value)
 
-    def _spoil_sample(self, sample: dict[str, Any]) -> None:
+    def _spoil_sample(self, sample: dict[str, object]) -> None:
         if Way.WRONG_CONTEXT in self.ways:
             sample["context"] = _BEGIN
         if not self.ways & {Way.KILOWATT_HOURS, Way.NO_UNIT}:
             return
         text = isinstance(sample["value"], str)  # 1.6
-        unit = sample.pop("unit") if text else sample.pop("unitOfMeasure")["unit"]
-        value = float(sample["value"]) * (1000 if unit.startswith("k") else 1)
+        told = sample.pop("unit" if text else "unitOfMeasure")
+        unit = str(told["unit"] if isinstance(told, dict) else told)
+        value = float(str(sample["value"])) * (1000 if unit.startswith("k") else 1)
         if Way.KILOWATT_HOURS in self.ways:
             value /= 1000
             said = "k" + unit.removeprefix("k")
