@@ -17,9 +17,11 @@ from portal.asking import (
     EndWorks,
     KeepElement,
     LimitConsumption,
+    LimitMicrogrid,
     LimitPoint,
     OrderOffer,
     RotateKey,
+    SetMicrogrid,
     SettleDay,
 )
 from portal.auth.caller import Caller, needs
@@ -81,6 +83,16 @@ def add_action_routes(app: FastAPI, site: ActionSite) -> None:
     async def consumption_limit(caller: Engineer, asked: LimitConsumption) -> ActionTold:
         """In an emergency: limit what vehicles, heat pumps and batteries below a point draw at once, or lift that again."""
         return await run_in_threadpool(site.limit_consumption, caller, asked)
+
+    @app.post("/dso/actions/microgrid-setpoint", status_code=202, responses=_TAKEN)
+    async def microgrid_setpoint(caller: Engineer, asked: SetMicrogrid) -> ActionTold:
+        """Want the whole microgrid at a net power: the ILES manager splits it, and the sellers are asked for their shares."""
+        return await run_in_threadpool(site.set_microgrid, caller, asked)
+
+    @app.post("/dso/actions/microgrid-limit", status_code=202, responses=_TAKEN)
+    async def microgrid_limit(caller: Engineer, asked: LimitMicrogrid) -> ActionTold:
+        """Limit the import of the whole microgrid at once, with a fail-safe limit should the DSO's agent fall silent; or end it."""
+        return await run_in_threadpool(site.limit_microgrid, caller, asked)
 
     @app.post("/dso/actions/settlement", status_code=202, responses=_TAKEN)
     async def settlement(caller: Engineer, asked: SettleDay) -> ActionTold:

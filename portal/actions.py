@@ -17,6 +17,8 @@ from cim.platform.mailbox.requests import (
     ElementKeptWanted,
     FlexibilityWanted,
     KeyRotationWanted,
+    MicrogridLimitWanted,
+    MicrogridSetpointWanted,
     OfferOrderWanted,
     PointLimitWanted,
     SettlementWanted,
@@ -33,9 +35,11 @@ from portal.asking import (
     EndWorks,
     KeepElement,
     LimitConsumption,
+    LimitMicrogrid,
     LimitPoint,
     OrderOffer,
     RotateKey,
+    SetMicrogrid,
     SettleDay,
 )
 from portal.auth.caller import Caller
@@ -47,8 +51,8 @@ class ActionTold(Shown):
     """A request and what became of it.
 
     Attributes:
-        kind: flexibility, order, point-limit, consumption-limit, settlement, dispute, works, works-end, keep-element, aggregator,
-            rotate-key.
+        kind: flexibility, order, point-limit, consumption-limit, microgrid-setpoint, microgrid-limit, settlement, dispute, works,
+            works-end, keep-element, aggregator, rotate-key.
         at, answered_at: on the site's clock.
         request: its fields.
         state: waiting (for the site's next round), handed (to its agent), accepted, refused.
@@ -153,6 +157,28 @@ class ActionSite:
         until = self._after(asked, asked.minutes, "until")
         assert until is not None  # noqa: S101 - minutes were given
         wanted = ConsumptionLimitWanted(_number(asked), caller.name, asked.point, asked.consumption_pct, until)
+        return self._put(caller, self.dso, wanted)
+
+    def set_microgrid(self, caller: Caller, asked: SetMicrogrid) -> ActionTold:
+        """Ask the DSO's agent to have the whole microgrid at a net power.
+
+        Raises:
+            MailboxFull, AskedBefore: see `Mailbox.put`.
+        """
+        wanted = MicrogridSetpointWanted(
+            _number(asked), caller.name, asked.period, asked.first_isp, asked.last_isp, asked.power_w
+        )
+        return self._put(caller, self.dso, wanted)
+
+    def limit_microgrid(self, caller: Caller, asked: LimitMicrogrid) -> ActionTold:
+        """Ask the DSO's agent to limit the import of the whole microgrid.
+
+        Raises:
+            MailboxFull, AskedBefore: see `Mailbox.put`.
+        """
+        until = self._after(asked, asked.minutes, "until")
+        assert until is not None  # noqa: S101 - minutes were given
+        wanted = MicrogridLimitWanted(_number(asked), caller.name, asked.import_w, asked.failsafe_w, until)
         return self._put(caller, self.dso, wanted)
 
     def settle(self, caller: Caller, asked: SettleDay) -> ActionTold:

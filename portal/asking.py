@@ -126,6 +126,32 @@ class LimitConsumption(Asking):
     minutes: Annotated[int, Field(ge=1, le=1440)] = 15
 
 
+class SetMicrogrid(Asking):
+    """The whole microgrid at a net power, in ISPs `first_isp` to `last_isp` (from 1, both included) of a local day.
+
+    Attributes:
+        power_w: at the point of common coupling, + = import.
+    """
+
+    period: date
+    first_isp: IspNumber
+    last_isp: IspNumber
+    power_w: Annotated[int, Field(ge=-MOST_W, le=MOST_W)]
+
+
+class LimitMicrogrid(Asking):
+    """The import of the whole microgrid is limited at once, for some minutes of the site's time.
+
+    Attributes:
+        import_w: at the point of common coupling; null takes the limit back.
+        failsafe_w: what holds instead when the DSO's agent is heard no more; null: the same limit.
+    """
+
+    import_w: Annotated[int, Field(ge=0, le=MOST_W)] | None
+    failsafe_w: Annotated[int, Field(ge=0, le=MOST_W)] | None = None
+    minutes: Annotated[int, Field(ge=1, le=1440)] = 15
+
+
 class SettleDay(Asking):
     """A day that is over is settled now, with the meter data that came."""
 

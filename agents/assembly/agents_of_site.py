@@ -10,7 +10,7 @@ from operator import itemgetter
 import numpy as np
 
 from agents.assembly.exchange_history import exchange_config, told_of
-from agents.assembly.grid_of_site import carries_w, connection_terms, site_dso_config, usage_point
+from agents.assembly.grid_of_site import carries_w, connection_terms, limitable_w, site_dso_config, usage_point
 from agents.assembly.market_terms import aggregator_config, element_costs, prosumer_selling
 from agents.assembly.past_weather import past_temperatures_c
 from agents.assembly.planned_keys import planned_keys
@@ -22,7 +22,7 @@ from agents.planning.elements.element import ElementConfig
 from agents.planning.elements.registry import element_kind
 from agents.planning.elements.store_operation import StoreOperation
 from agents.roles.aggregator.config import Member
-from agents.roles.iles_manager import IlesConfig
+from agents.roles.iles_manager import IlesConfig, LimitedHome
 from agents.roles.meter_data_company import MeterCompanyConfig
 from agents.roles.prosumer.config import ProsumerConfig
 from agents.runtime.agent_spec import AgentSpec
@@ -146,7 +146,7 @@ def agents_of_site(
         for planned in (connection_of(site, name),)
     )
     free = (served_by, tuple(party.name for party in site.aggregators)) if free_to_change else ((), ())
-    iles = IlesConfig(WEATHER, names, site.ledger.name, site.dso.name, exchange, None, *free)
+    iles = IlesConfig(WEATHER, names, site.ledger.name, site.dso.name, exchange, None, *free, _limited_homes(site))
     agents.append(agent_spec(site.iles.name, "iles", seeds[site.iles.name], iles, WEATHER))
     agents += _meter_company(site, seeds)
     agents.append(agent_spec(site.ledger.name, "ledger-keeper", seeds[site.ledger.name], witnesses))
@@ -161,6 +161,11 @@ def agents_of_site(
         else WeatherSource(site.profiles, site.timezone, None),
         device_kinds=_device_kinds(site),
     )
+
+
+def _limited_homes(site: Site) -> tuple[LimitedHome, ...]:
+    """All connections, with what a limit of the whole microgrid holds there."""
+    return tuple(LimitedHome(p.name, usage_point(site, p.name), sum(limitable_w(p))) for p in site.prosumers)
 
 
 def _meter_company(site: Site, seeds: Mapping[str, bytes]) -> list[AgentSpec]:

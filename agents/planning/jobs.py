@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from agents.planning.forecast.bands.history import KnownDays
     from agents.planning.grid_safety.assessment import PointGrid
     from agents.planning.grid_safety.cases import CaseFound, SafetyCase
+    from agents.planning.instance.bands import BothWays
+    from agents.planning.instance.split import InstanceSplit
     from agents.planning.microgrid.problem import Microgrid, MicrogridPlan
     from cim.model.arrays import Floats
     from environment.feeder import Limits, Network, QvInverter
@@ -84,6 +86,12 @@ def _microgrid_replan(
     return replan(grid, before, since=since, energy_kwh=energy_kwh)
 
 
+def _instance_split(members: dict[str, BothWays], asked_w: dict[int, int], hours: float) -> InstanceSplit:
+    from agents.planning.instance.split import split
+
+    return split(members, asked_w, hours)
+
+
 JOBS: dict[str, Callable[..., Any]] = {
     "safety": _safety,
     "safety-cases": _safety_cases,
@@ -93,6 +101,7 @@ JOBS: dict[str, Callable[..., Any]] = {
     "exchange-band": _exchange_band,
     "microgrid-plan": _microgrid_plan,
     "microgrid-replan": _microgrid_replan,
+    "instance-split": _instance_split,
 }
 
 

@@ -22,6 +22,7 @@ from portal.screens.markup import (
     short,
     table,
 )
+from portal.screens.microgrid import microgrid
 from portal.screens.page import Parts
 from portal.screens.seen import Seen
 from portal.screens.trading import span_words
@@ -32,7 +33,8 @@ def make(seen: Seen) -> Parts:
     if seen.actions is None:
         words = "This run is over: nobody is there who could be asked. On a living site (iles up) this page asks the DSO's agent."
         return (section("Act", note(words), name="act"),)
-    return _flexibility(seen), _standing(seen), _limit(seen), _settle(seen), answers(seen, seen.actions.of_dso(50))
+    acts = _flexibility(seen), _standing(seen), microgrid(seen), _limit(seen), _settle(seen)
+    return *acts, answers(seen, seen.actions.of_dso(50))
 
 
 def points(seen: Seen) -> Html:

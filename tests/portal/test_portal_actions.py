@@ -21,6 +21,8 @@ from cim.platform.mailbox.requests import (
     ElementKeptWanted,
     FlexibilityWanted,
     KeyRotationWanted,
+    MicrogridLimitWanted,
+    MicrogridSetpointWanted,
     OfferOrderWanted,
     PointLimitWanted,
     RequestAnswered,
@@ -191,6 +193,8 @@ ACTS: dict[str, dict[str, object]] = {
               "words": "a joint"},
     "works-end": {"works": "number-of-works"},
     "consumption-limit": {"point": "ea1.point", "consumption_pct": 30, "minutes": 20},
+    "microgrid-setpoint": {"period": "2025-06-20", "first_isp": 60, "last_isp": 61, "power_w": -5000},
+    "microgrid-limit": {"import_w": 60000, "failsafe_w": 40000, "minutes": 20},
 }  # fmt: skip
 AT_FOUR = NOON.replace(hour=14)
 WANTED = {
@@ -200,6 +204,8 @@ WANTED = {
     "works": WorksWanted("number-9", "dso.example", "ea1.point", AT_FOUR, AT_FOUR + timedelta(hours=2), 0, True, "a joint"),
     "works-end": WorksEndWanted("number-9", "dso.example", "number-of-works"),
     "consumption-limit": ConsumptionLimitWanted("number-9", "dso.example", "ea1.point", 30, NOON + timedelta(minutes=20)),
+    "microgrid-setpoint": MicrogridSetpointWanted("number-9", "dso.example", date(2025, 6, 20), 60, 61, -5000),
+    "microgrid-limit": MicrogridLimitWanted("number-9", "dso.example", 60_000, 40_000, NOON + timedelta(minutes=20)),
 }  # fmt: skip
 
 
@@ -214,7 +220,7 @@ def test_each_act_of_an_engineer_is_one_request_to_its_agent(door: Door, kind: s
             asked = await caller.post(path, json=body, headers=DSO)
             assert (asked.status_code, asked.json()["kind"], asked.json()["state"]) == (202, kind, "waiting")
         first = next(iter(ACTS[kind]))
-        other = body | {first: "2025-06-19" if first == "period" else "something-else"}
+        other = body | {first: {"period": "2025-06-19", "import_w": 1}.get(first, "something-else")}
         assert (await caller.post(path, json=other, headers=DSO)).status_code == 409
         assert (await caller.post(path, json=body, headers={"Authorization": f"Bearer {'f' * 43}"})).status_code == 403
         assert (await caller.post(path, json=body)).status_code == 401

@@ -26,6 +26,8 @@ from cim.platform.publications.base import IspPower, Publication
 from cim.platform.publications.grid import (
     ConsumptionHeldBack,
     ConsumptionLimited,
+    MicrogridEnvelope,
+    MicrogridLimited,
     SupplyInterrupted,
     SupplyRestored,
     WorksDeclared,
@@ -262,6 +264,24 @@ def test_a_limit_of_consumption_shows_what_it_holds_back_and_what_was_ordered_ag
         rows = re.findall(r"<tr>.*?</tr>", part(fetch(tmp_path, "/dso/pages/act", *told, after), "limit"))
         assert "over</span>" in rows[-1]
     assert "Nobody" in part(fetch(tmp_path, "/dso/pages/act"), "limit")
+
+
+def test_the_microgrids_section_shows_what_it_could_do_and_which_limit_holds(tmp_path: Path) -> None:
+    """Its newest envelope in kW and how much of it is known; a fail-safe is marked; both forms stand there from the start."""
+    text = part(fetch(tmp_path, "/dso/pages/act"), "microgrid")
+    for kind in ("setpoint", "limit"):
+        assert text.count(f'data-action="/dso/actions/microgrid-{kind}"') == 1
+    assert "Nobody has told yet" in text
+    rows = tuple((watts,) * 96 for watts in (10_000, 6_500, 18_000))
+    old = MicrogridEnvelope(NOON - timedelta(hours=1), DAY, *rows, (), 4, 2, None)
+    limit = MicrogridLimited(NOON, "limit-1", 11_000, 15, True, None, True, 8_000)
+    text = part(
+        fetch(tmp_path, "/dso/pages/act", old, replace(old, at=NOON, told=3, delivered_pct=90), limit), "microgrid"
+    )
+    assert "3 of 4 portfolios have told; of what was ordered lately 90 % was delivered" in text
+    assert "6.5" in text
+    cells = re.findall(r"<td[^>]*>(.*?)</td>", re.findall(r"<tr>.*?</tr>", text)[-1])
+    assert cells[1:6] == ['<span class="mark bad">fail-safe</span>', "11.0", "15 %", "8.0", "yes"]
 
 
 def test_what_was_settled_without_a_kept_device_stands_with_it(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from agents.roles.aggregator.accounts import Accounts
 from agents.roles.aggregator.config import AggregatorConfig
 from agents.roles.aggregator.correction import Correction
 from agents.roles.aggregator.flex_trading import FlexTrading
+from agents.roles.aggregator.flexibility_sums import FlexibilitySums
 from agents.roles.aggregator.interval_metering import IntervalMetering
 from agents.roles.aggregator.keeping_costs import KeepingCosts
 from agents.roles.aggregator.making_whole import MakingWhole
@@ -142,6 +143,7 @@ class AggregatorRole(Role):
             filing,
             HeadCosigning(me, ledger),
             sums,
+            FlexibilitySums(me, config, sums, settlement.delivered_pct),
             metering,
             Correction(me, config, metering=metering, sums=sums, sessions=sessions, promises=promises, trading=trading),
             sessions,

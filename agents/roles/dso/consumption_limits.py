@@ -11,6 +11,7 @@ from agents.roles.dso.config import DsoConfig
 from agents.roles.effects import Effect, Publish, Send
 from agents.roles.grid_messages import SupplyLimited
 from agents.roles.identity import AgentIdentity
+from agents.roles.instance_messages import LimitHeld
 from agents.roles.part import Part, Recovery, on
 from agents.roles.parts.filing import LedgerFiling
 from agents.roles.parts.keys import SellerPointDay
@@ -20,6 +21,7 @@ from cim.platform.mailbox.requests import MAILBOX, ConsumptionLimitWanted, Reque
 from cim.platform.publications.grid import ConsumptionLimited
 from market.rules import Control
 
+WHOLE = ""  # instead of a congestion point: all that there are
 CONSUMPTION_LIMIT = "consumption-limit"  # the kind of its record
 
 
@@ -41,10 +43,12 @@ class ConsumptionLimitsState:
     Attributes:
         limits: by congestion point, the limit that was asked for last and is not over.
         held: when which point was limited, on days that are not closed; of one that is not over, until it ends by itself.
+        whole: when the whole microgrid was, as the ILES manager tells.
     """
 
     limits: dict[str, ConsumptionLimitWanted] = field(default_factory=dict)
     held: tuple[ConsumptionHeld, ...] = ()
+    whole: tuple[ConsumptionHeld, ...] = ()
 
 
 class ConsumptionLimits(Part[ConsumptionLimitsState]):
@@ -67,8 +71,9 @@ class ConsumptionLimits(Part[ConsumptionLimitsState]):
     def limited_isps(self, usage_point: str, period: date) -> frozenset[int]:
         """The ISPs of a day in which a connection's consumption was limited for some time."""
         day, found = self.rules.day(period), set[int]()
-        for one in self.state.held:
-            if one.begin < day.end and day.start < one.end and usage_point in self._below(one.point):
+        for one in (*self.state.held, *self.state.whole):
+            reaches = one.point == WHOLE or usage_point in self._below(one.point)
+            if one.begin < day.end and day.start < one.end and reaches:
                 isps = range(1, day.count + 1)
                 found |= {k for k in isps if one.begin < day.isp_start(k + 1) and day.isp_start(k) < one.end}
         return frozenset(found)
@@ -113,6 +118,17 @@ class ConsumptionLimits(Part[ConsumptionLimitsState]):
         answer = Send(MAILBOX, RequestAnswered(message.number, True, words))
         filed = self._filing.file(CONSUMPTION_LIMIT, message.number, record)
         return [answer, *effects, filed, Publish(published)]
+
+    @on(LimitHeld)
+    def whole_held(self, message: LimitHeld, sender: str, now: datetime) -> list[Effect]:
+        """The whole microgrid is limited from now on, otherwise than before, or no more: by the ILES manager's word."""
+        if sender != self._config.market:
+            return []
+        self.state.whole = tuple(replace(one, end=min(one.end, now)) for one in self.state.whole)
+        if message.import_w is not None:
+            until = message.until or self.rules.periods[-1].end
+            self.state.whole = (*self.state.whole, ConsumptionHeld(WHOLE, now, until))
+        return []
 
     def _note(self, message: ConsumptionLimitWanted, now: datetime) -> None:
         """When the point was limited: an earlier limit ends where another begins, or is lifted."""
@@ -181,6 +197,7 @@ class ConsumptionLimits(Part[ConsumptionLimitsState]):
         """What is over, and days that are closed for good."""
         start = self.rules.day(before).start
         self.state.held = tuple(one for one in self.state.held if one.end > start)
+        self.state.whole = tuple(one for one in self.state.whole if one.end > start)
         self.state.limits = {point: one for point, one in self.state.limits.items() if one.until > start}
 
     def recover(self, history: LedgerHistory, now: datetime) -> Recovery:

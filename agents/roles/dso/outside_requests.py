@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
@@ -79,8 +80,7 @@ class OutsideRequests(Part[OutsideRequestsState]):
         if fault is not None:
             return [Send(MAILBOX, RequestAnswered(message.number, False, fault))]
         isps = range(message.first_isp, message.last_isp + 1)
-        of_day = self.state.wanted_w.setdefault(message.period, {})
-        of_day[message.point] = {**of_day.get(message.point, {}), **dict.fromkeys(isps, message.power_w)}
+        asked = self.want(message.point, message.period, dict.fromkeys(isps, message.power_w), now)
         sellers = ", ".join(self._config.sellers(message.point, message.period))
         words = f"{sellers} will be asked in the round that begins now"
         until = self.state.choose_until.setdefault(message.period, {})
@@ -89,7 +89,27 @@ class OutsideRequests(Part[OutsideRequestsState]):
             until[message.point] = min(message.choose_until, self._gate(message))
             words += f"; what is offered stands until {until[message.point].isoformat()}, for you to order"
         told = RequestAnswered(message.number, True, words)
-        return [Send(MAILBOX, told), *self.emit(PointRoundWanted(message.point, message.period), now)]
+        return [Send(MAILBOX, told), *asked]
+
+    def want(self, point: str, period: date, wanted_w: Mapping[int, int], now: datetime) -> list[Effect]:
+        """Have so many watts (by ISP) asked for at a point, in the round that begins now."""
+        of_day = self.state.wanted_w.setdefault(period, {})
+        of_day[point] = {**of_day.get(point, {}), **wanted_w}
+        return self.emit(PointRoundWanted(point, period), now)
+
+    def time_fault(self, period: date, first_isp: int, last_isp: int, now: datetime) -> str | None:
+        """Why flexibility cannot be asked for in these ISPs of a day, or None."""
+        if not self.rules.flexibility:
+            return "the site has no market for flexibility"
+        if period not in {day.day for day in self.rules.periods}:
+            return f"period: {period} is no day that the site operates"
+        day = self.rules.day(period)
+        first = self._first(day, now)
+        if first > day.count:
+            return f"period: {period} is over, or past its last gate"
+        if not first <= first_isp <= last_isp <= day.count:
+            return f"ISPs {first_isp} to {last_isp}; expected {first} to {day.count} of {period}"
+        return None
 
     def _fault(self, wanted: FlexibilityWanted, now: datetime) -> str | None:
         """Why flexibility cannot be asked for, or None."""
@@ -97,14 +117,9 @@ class OutsideRequests(Part[OutsideRequestsState]):
             return "the site has no market for flexibility"
         if wanted.point not in self._points:
             return f"point: {wanted.point}; expected one of {', '.join(sorted(self._points))}"
-        if wanted.period not in {day.day for day in self.rules.periods}:
-            return f"period: {wanted.period} is no day that the site operates"
-        day = self.rules.day(wanted.period)
-        first = self._first(day, now)
-        if first > day.count:
-            return f"period: {wanted.period} is over, or past its last gate"
-        if not first <= wanted.first_isp <= wanted.last_isp <= day.count:
-            return f"ISPs {wanted.first_isp} to {wanted.last_isp}; expected {first} to {day.count} of {wanted.period}"
+        fault = self.time_fault(wanted.period, wanted.first_isp, wanted.last_isp, now)
+        if fault is not None:
+            return fault
         most_w = sum(c.carries_w or c.contracted_w for c in self._config.at(wanted.point))
         if wanted.choose_until is not None and min(wanted.choose_until, self._gate(wanted)) <= now:
             until = min(wanted.choose_until, self._gate(wanted))

@@ -12,6 +12,7 @@ from agents.roles.dso.curtailment import Curtailment
 from agents.roles.dso.expected_power import ExpectedPower
 from agents.roles.dso.forecast_errors import ForecastErrors
 from agents.roles.dso.incomplete_points import IncompletePoints
+from agents.roles.dso.instance_control import InstanceControl
 from agents.roles.dso.meter_history import MeterHistory
 from agents.roles.dso.non_firm_capacity import NonFirmCapacity
 from agents.roles.dso.offers_by_hand import OffersByHand
@@ -161,6 +162,7 @@ class DsoRole(Role):
             by_hand,
             works,
             emergencies,
+            InstanceControl(me, config, by_hand, filing),
             curtailment,
             non_firm,
             Compensating(me, config, curtailment, non_firm),

@@ -4,6 +4,15 @@ It is the aggregators' own aggregator: it sees their prognoses, never their memb
 """
 
 from agents.roles.iles_manager.islanding import IslandLeading, IslandLeadingState, IslandUnits
+from agents.roles.iles_manager.limit_keeping import LimitedHome
 from agents.roles.iles_manager.role import AssetRegistration, IlesConfig, IlesRole
 
-__all__ = ["AssetRegistration", "IlesConfig", "IlesRole", "IslandLeading", "IslandLeadingState", "IslandUnits"]
+__all__ = [
+    "AssetRegistration",
+    "IlesConfig",
+    "IlesRole",
+    "IslandLeading",
+    "IslandLeadingState",
+    "IslandUnits",
+    "LimitedHome",
+]

@@ -6,12 +6,13 @@ from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-import numpy as np
-
 from agents.roles.effects import Arm, Effect, Poll, Publish, Send, Timer
 from agents.roles.events import Connected, Measured
 from agents.roles.identity import AgentIdentity
+from agents.roles.iles_manager.forecasting import ExchangeForecasting
+from agents.roles.iles_manager.instance import InstanceAggregation
 from agents.roles.iles_manager.islanding import IslandLeading, IslandUnits
+from agents.roles.iles_manager.limit_keeping import LimitedHome, LimitKeeping
 from agents.roles.iles_manager.switch_recording import SwitchRecording
 from agents.roles.messages import WeatherBulletin
 from agents.roles.part import Part, Recovery, on
@@ -19,10 +20,9 @@ from agents.roles.parts.cosigning import HeadCosigning
 from agents.roles.parts.exchange_bands import ExchangeBands, ExchangeConfig
 from agents.roles.parts.filing import NoState
 from agents.roles.parts.key_changes import KeyChanges
-from agents.roles.parts.keys import SellerPointDay
 from agents.roles.parts.recovery import LedgerHistory
 from agents.roles.parts.register_keeping import RegisterKeeping
-from agents.roles.publications import assets_registered, exchange_forecast
+from agents.roles.publications import assets_registered
 from agents.roles.register_messages import AssetsPublished, AssetsWithdrawn
 from agents.roles.role import Role
 from cim.codec.codec import wire
@@ -40,7 +40,6 @@ from market.uftp import (
     AgrPortfolioUpdateResponse,
     CongestionPoint,
     Connection,
-    DPrognosis,
     DsoPortfolio,
     DsoPortfolioQuery,
     DsoPortfolioQueryResponse,
@@ -56,6 +55,7 @@ class IlesConfig:
 
     Attributes:
         island: what it leads when mains are lost; None: nothing.
+        homes: connections whose devices a limit of the whole microgrid holds.
         connections, aggregators: of which owners may ask for which others while the site lives; none: nobody can.
     """
 
@@ -67,6 +67,7 @@ class IlesConfig:
     island: IslandUnits | None = None
     connections: tuple[ServedConnection, ...] = ()
     aggregators: tuple[str, ...] = ()
+    homes: tuple[LimitedHome, ...] = ()
 
     def without(self, away: Collection[str]) -> IlesConfig:
         """The same where these aggregators cannot be changed to or from: they live elsewhere, where no such message comes."""
@@ -95,14 +96,6 @@ class ReferenceRegisterState:
 
     connections: dict[str, Connection] = field(default_factory=dict)
     points: dict[str, CongestionPoint] = field(default_factory=dict)
-
-
-@wire("iles.ExchangeForecast")
-@dataclass(slots=True)
-class ExchangeForecastState:
-    """The newest prognosis of each portfolio."""
-
-    prognoses: dict[SellerPointDay, DPrognosis] = field(default_factory=dict)
 
 
 class WeatherBulletins(Part[NoState]):
@@ -232,39 +225,13 @@ class ReferenceRegister(Part[ReferenceRegisterState]):
         return Recovery(forgotten=(lost,))
 
 
-class ExchangeForecasting(Part[ExchangeForecastState]):
-    """What the site is expected to draw at its point of common coupling (PCC): the sum of all prognoses."""
-
-    def __init__(self, me: AgentIdentity) -> None:
-        super().__init__(me, ExchangeForecastState())
-
-    @on(DPrognosis)
-    def prognosed(self, message: DPrognosis, sender: str, now: datetime) -> list[Effect]:
-        """An aggregator's prognosis; the sum over all of them is what the site will draw at its PCC."""
-        key = SellerPointDay(sender, message.congestion_point, message.period)
-        known = self.state.prognoses.get(key)
-        if known is not None and known.revision >= message.revision:
-            return [self.me.lapse("DPrognosis", message.header.message_id, sender, "a newer revision is known", now)]
-        self.state.prognoses[key] = message
-        yesterday = self.rules.day_of(now).next(-1).day
-        for old in [k for k in self.state.prognoses if k[2] < yesterday]:
-            del self.state.prognoses[old]
-        rows = [m.power_w for k, m in sorted(self.state.prognoses.items()) if k[2] == message.period]
-        if len({len(row) for row in rows}) > 1:
-            return []
-        total = np.sum(np.array(rows, dtype=np.int64), axis=0)
-        return [exchange_forecast(message.period, total.tolist(), now)]
-
-    def recover(self, history: LedgerHistory, now: datetime) -> Recovery:
-        """Prognoses come again with their next revisions."""
-        return Recovery(forgotten=("prognoses at the point of common coupling, until their next revisions",))
-
-
 class IlesRole(Role):
     """One per site: register, CRO, weather bulletins and the forecast of the PCC."""
 
     def __init__(self, name: str, rules: MarketRules, key: bytes, config: IlesConfig) -> None:
         me = AgentIdentity(name, rules, key)
+        forecasting = ExchangeForecasting(me)
+        instance = InstanceAggregation(me, config.dso, forecasting)
         super().__init__(
             me,
             WeatherBulletins(me, config.weather, config.prosumers),
@@ -278,7 +245,9 @@ class IlesRole(Role):
                 connections=config.connections,
                 aggregators=config.aggregators,
             ),
-            ExchangeForecasting(me),
+            forecasting,
+            instance,
+            LimitKeeping(me, config.dso, config.homes, instance),
             ExchangeBands(me, config.exchange),
             HeadCosigning(me, config.ledger),
             KeyChanges(me, config.ledger),

@@ -17,7 +17,7 @@ from agents.roles.prosumer.asset_publishing import PATIENCE
 from agents.roles.prosumer.config import ProsumerConfig
 from agents.roles.prosumer.day_planning import DayPlanning
 from agents.roles.prosumer.energy_metering import EnergyMetering
-from agents.roles.prosumer.told import CapacityChanged, DayMeteringTold, PlanChanged, VehicleChanged
+from agents.roles.prosumer.told import CapacityChanged, DayForeseen, DayMeteringTold, PlanChanged, VehicleChanged
 from cim.codec.codec import wire
 from cim.model.intervals import LocalDay
 from market.register.providers import aggregator_on
@@ -86,7 +86,7 @@ class Prognoses(Part[PrognosesState]):
         if now >= day.end:
             return []  # after a standstill over the whole day
         self._planning.forecast(day, 1, now)
-        told = [self._prognosis(day, now), *self.emit(PlanChanged(day), now)]
+        told = [*self.emit(DayForeseen(day), now), self._prognosis(day, now), *self.emit(PlanChanged(day), now)]
         return [*told, *self._planning.failures(now)]
 
     @on(ReviseDay)
@@ -99,7 +99,7 @@ class Prognoses(Part[PrognosesState]):
         first, every = day.start + _REVISION, timedelta(hours=self.rules.revision_hours)
         following = first + max((now - first) // every + 1, 0) * every
         more: list[Effect] = [Arm(timer, following)] if following < day.end else []
-        told = [self._prognosis(day, now), *self.emit(PlanChanged(day), now)]
+        told = [*self.emit(DayForeseen(day), now), self._prognosis(day, now), *self.emit(PlanChanged(day), now)]
         return [*told, *more, *self._planning.failures(now)]
 
     @on(VehicleChanged)

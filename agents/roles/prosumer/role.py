@@ -35,6 +35,7 @@ from agents.roles.prosumer.element_profiles import ElementProfiles
 from agents.roles.prosumer.element_reports import ElementReports
 from agents.roles.prosumer.energy_metering import EnergyMetering
 from agents.roles.prosumer.ev_flexibility import EvFlexibilityManager
+from agents.roles.prosumer.flexibility_telling import FlexibilityTelling
 from agents.roles.prosumer.grid_limits import GridLimits
 from agents.roles.prosumer.held_orders import HeldOrders
 from agents.roles.prosumer.lost_elements import LostElements
@@ -137,6 +138,22 @@ class ProsumerRole(Role):
             limits=limits,
         )
         accounts = Accounts(config, contracts=contracts, held=held, metering=messages)
+        member = VppMember(
+            me,
+            config,
+            contracts=contracts,
+            use=use,
+            reports=reports,
+            planning=planning,
+            held=held,
+            checks=checks,
+            filing=filing,
+            publishing=publishing,
+            restrictions=restrictions,
+        )
+        telling = FlexibilityTelling(
+            me, config, contracts=contracts, planning=planning, supply=supply, models=member.models
+        )
         # Of one report: who came to a station is known before what it took is counted. After a loss each part recovers
         # in this order: contracts, meters and orders first, then the settlements that stand on them.
         super().__init__(
@@ -192,19 +209,8 @@ class ProsumerRole(Role):
             planning,
             Prognoses(me, config, metering, planning),
             DeviceSchedules(me, config, planning, limits, supply),
-            VppMember(
-                me,
-                config,
-                contracts=contracts,
-                use=use,
-                reports=reports,
-                planning=planning,
-                held=held,
-                checks=checks,
-                filing=filing,
-                publishing=publishing,
-                restrictions=restrictions,
-            ),
+            member,
+            telling,
             restrictions,
             kept,
             supply,

@@ -79,6 +79,11 @@ class SupplyLimits(Part[SupplyLimitsState]):
             if kind.mode is not Mode.START and elements[name].consumption_w > 0
         }
 
+    @property
+    def limitable(self) -> tuple[str, ...]:
+        """The elements that a limit of consumption holds."""
+        return tuple(self._rated_kw)
+
     # ---- what others ask -------------------------------------------------------------------------------------------------
 
     def most_kw(self, element: str, day: LocalDay) -> Floats:
@@ -158,8 +163,11 @@ class SupplyLimits(Part[SupplyLimitsState]):
 
     @on(SupplyLimited)
     def limited(self, message: SupplyLimited, sender: str, now: datetime) -> list[Effect]:
-        """A limit, or an interruption of supply, that begins or is foretold; or that it is over."""
-        if sender != self._config.dso or message.usage_point != self._config.usage_point:
+        """A limit, or an interruption of supply, that begins or is foretold; or that it is over.
+
+        The ILES manager tells the share that a limit of the whole microgrid leaves.
+        """
+        if sender not in (self._config.dso, self._config.market) or message.usage_point != self._config.usage_point:
             return []
         if message.consumption_pct is None:
             known = self.state.limits.pop(message.number, None)

@@ -92,6 +92,13 @@ class PlanChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class DayForeseen:
+    """A day is forecast anew; its prognosis is about to be told."""
+
+    day: LocalDay
+
+
+@dataclass(frozen=True, slots=True)
 class ElementJudged:
     """An element was not metered often enough and offers nothing from now on (`suspended`), or counts again."""
 

@@ -96,7 +96,7 @@ class VppMember(Part[VppMemberState]):
             return [Send(sender, NetProfile(message.session, 0, zero)), late]
         self._planning.follow(day, now)
         window = PlanWindow(day, message.first_isp, message.last_isp, now)
-        models = self._models(window, contract)
+        models = self.models(window, contract)
         baselines = tuple(window.part(self._planning.expected_kw(model.element, day)) for model in models)
         self.state.sessions[message.session] = MemberSession(
             message.period,
@@ -115,7 +115,7 @@ class VppMember(Part[VppMemberState]):
         )
         return [Send(sender, NetProfile(message.session, 0, zero, told))]
 
-    def _models(self, window: PlanWindow, contract: FlexContract) -> tuple[Flexibility, ...]:
+    def models(self, window: PlanWindow, contract: FlexContract) -> tuple[Flexibility, ...]:
         """The elements under contract that can move on these ISPs; one that is lost or suspended takes no part."""
         day, at = window.day, max(window.day.isp_start(window.first), window.now)
         covered = {element.name for element in contract.flex_elements}

@@ -140,6 +140,43 @@ class ConsumptionLimitWanted:
     until: datetime
 
 
+@wire("mail.MicrogridSetpointWanted")
+@dataclass(frozen=True, slots=True)
+class MicrogridSetpointWanted:
+    """The DSO's engineer wants the whole microgrid at a net power, by its members' flexibility, ordered and paid.
+
+    Attributes:
+        first_isp, last_isp: of the local day, from 1, both included.
+        power_w: at the point of common coupling, + = import.
+    """
+
+    number: str
+    by: str
+    period: date
+    first_isp: int
+    last_isp: int
+    power_w: int
+
+
+@wire("mail.MicrogridLimitWanted")
+@dataclass(frozen=True, slots=True)
+class MicrogridLimitWanted:
+    """The import of the whole microgrid is limited from now on, or that is taken back.
+
+    Attributes:
+        import_w: the most net power at the point of common coupling; None: taken back.
+        failsafe_w: what holds instead when the DSO's agent is heard no more; None: the same limit.
+        until: it ends by itself then, while the DSO's agent is heard.
+    """
+
+    urgent: ClassVar[bool] = True
+    number: str
+    by: str
+    import_w: int | None
+    failsafe_w: int | None
+    until: datetime
+
+
 @wire("mail.SettlementWanted")
 @dataclass(frozen=True, slots=True)
 class SettlementWanted:
@@ -197,6 +234,8 @@ Wanted = (
     | OfferOrderWanted
     | PointLimitWanted
     | ConsumptionLimitWanted
+    | MicrogridSetpointWanted
+    | MicrogridLimitWanted
     | SettlementWanted
     | DisputeAnswerWanted
     | WorksWanted
@@ -209,6 +248,8 @@ KINDS: dict[str, type[Wanted]] = {
     "flexibility": FlexibilityWanted,
     "point-limit": PointLimitWanted,
     "consumption-limit": ConsumptionLimitWanted,
+    "microgrid-setpoint": MicrogridSetpointWanted,
+    "microgrid-limit": MicrogridLimitWanted,
     "settlement": SettlementWanted,
     "order": OfferOrderWanted,
     "dispute": DisputeAnswerWanted,

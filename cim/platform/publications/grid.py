@@ -175,6 +175,71 @@ class ExchangeForecast(Publication):
     power_w: tuple[int, ...]
 
 
+@wire("published.EnvelopeStep")
+@dataclass(frozen=True, slots=True)
+class EnvelopeStep:
+    """A step of the cost of an envelope.
+
+    Attributes:
+        more: towards more consumption; false: towards less.
+        price_e4_per_kwh: by members' contracts, ten-thousandths of the currency unit.
+        power_w: the most of it in each ISP, a magnitude.
+        room_wh: the most of it that may have been called by the end of each ISP, from the first asked for on; empty: any.
+    """
+
+    more: bool
+    price_e4_per_kwh: int
+    power_w: tuple[int, ...]
+    room_wh: tuple[int, ...]
+
+
+@wire("published.MicrogridEnvelope")
+@dataclass(frozen=True, slots=True)
+class MicrogridEnvelope(Publication):
+    """The microgrid as one unit in each ISP of a local day: what it will do, and could do instead (+ = import).
+
+    Attributes:
+        expected_w: the sum of all prognoses.
+        low_w, high_w: how low and how high it could go in each ISP, if that one alone is called.
+        steps: what is behind them, cheapest first; whatever fits them can be split among the members.
+        portfolios, told: how many there are, and of how many it is known what they could give.
+        delivered_pct: how much of what was ordered of members they delivered lately; null: nothing was.
+    """
+
+    period: date
+    expected_w: tuple[int, ...]
+    low_w: tuple[int, ...]
+    high_w: tuple[int, ...]
+    steps: tuple[EnvelopeStep, ...]
+    portfolios: int
+    told: int
+    delivered_pct: int | None
+
+
+@wire("published.MicrogridLimited")
+@dataclass(frozen=True, slots=True)
+class MicrogridLimited(Publication):
+    """What holds of the DSO's limit of the microgrid's import has changed.
+
+    Attributes:
+        number: of the request.
+        import_w: the limit that holds; null: none.
+        consumption_pct: of their ratings that limitable devices may draw by it.
+        failsafe: the DSO was not heard any more: its fail-safe limit holds, until a heartbeat and a limit have come.
+        until: when it ends by itself; null: not by itself.
+        kept: whether it is kept by what is expected.
+        rest_w: the most that is expected beside limitable devices meanwhile.
+    """
+
+    number: str
+    import_w: int | None
+    consumption_pct: int | None
+    failsafe: bool
+    until: datetime | None
+    kept: bool
+    rest_w: int
+
+
 @wire("published.WorksDeclared")
 @dataclass(frozen=True, slots=True)
 class WorksDeclared(Publication):
