@@ -52,7 +52,7 @@ from agents.roles.events import (
     Recorded,
     Started,
 )
-from agents.roles.iles_manager import IlesConfig, IlesRole
+from agents.roles.iles_manager import IlesConfig, IlesRole, LimitedHome
 from agents.roles.ledger_keeper import KeeperRole
 from agents.roles.prosumer import ProsumerRole
 from agents.roles.role import Role
@@ -202,10 +202,10 @@ class Miniature:
             buying_rules=rules, coordinates=self.coordinated,
         )  # fmt: skip
         cast["dso"] = DsoRole("dso", market, key("dso"), dso_config)
-        free: dict[str, Any] = {}
+        free: dict[str, Any] = {"homes": tuple(LimitedHome(home, f"ean.{home}", BATTERY_W) for home in HOMES)}
         if self.free_to_change:
             known = (ServedConnection(f"ean.{h}", h, SELLER[h], self.switches.get(h, ())) for h in HOMES)
-            free = {"connections": tuple(known), "aggregators": ("agr", "agr-2")}
+            free |= {"connections": tuple(known), "aggregators": ("agr", "agr-2")}
         cast["iles"] = IlesRole("iles", market, key("iles"), IlesConfig("weather", HOMES, "ledger", "dso", **free))
         cast["ledger"] = KeeperRole("ledger", market, key("ledger"), WITNESSES)
         return cast
