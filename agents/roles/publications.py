@@ -8,7 +8,6 @@ from datetime import date, datetime
 import numpy as np
 
 from agents.planning.grid_safety.cases import CaseFound
-from agents.planning.instance.bands import BothWays
 from agents.roles.effects import Publish
 from cim.model.arrays import Floats
 from cim.platform.publications.agreements import (
@@ -24,10 +23,8 @@ from cim.platform.publications.agreements import (
 )
 from cim.platform.publications.base import IspPower
 from cim.platform.publications.grid import (
-    EnvelopeStep,
     ExchangeBand,
     ExchangeForecast,
-    MicrogridEnvelope,
     SafetyAnalysed,
     SafetyCaseFound,
 )
@@ -90,35 +87,6 @@ def exchange_band(period: date, band_w: Sequence[Floats], now: datetime) -> Publ
     """What the site draws at its point of common coupling is below these three profiles with a chance of 10, 50, 90 %."""
     low, median, high = (tuple(round(float(value)) for value in profile) for profile in band_w)
     return Publish(ExchangeBand(now, period, low, median, high))
-
-
-def microgrid_envelope(
-    period: date,
-    expected_w: Sequence[int],
-    gives: BothWays,
-    hours: float,
-    *,
-    portfolios: int,
-    told: int,
-    delivered_pct: int | None,
-    now: datetime,
-) -> Publish:
-    """The microgrid as one unit; `hours` is the length of an ISP."""
-    low, high = list(expected_w), list(expected_w)
-    for row, bands, sign in ((high, gives.up, 1), (low, gives.down, -1)):
-        for band in bands:
-            for isp, watts in enumerate(band.once_w(hours)):
-                row[isp] += sign * watts
-    steps = tuple(
-        EnvelopeStep(more, band.price_e4_per_kwh, band.power_w, band.room_wh)
-        for more, bands in ((True, gives.up), (False, gives.down))
-        for band in bands
-    )
-    return Publish(
-        MicrogridEnvelope(
-            now, period, tuple(expected_w), tuple(low), tuple(high), steps, portfolios, told, delivered_pct
-        )
-    )
 
 
 def prognosis_taken(message: uftp.DPrognosis) -> Publish:

@@ -10,12 +10,12 @@ from agents.planning.instance.split import InstanceSplit
 from agents.roles.effects import Arm, Compute, Effect, Send, Timer
 from agents.roles.events import JobFailed
 from agents.roles.identity import AgentIdentity
+from agents.roles.iles_manager.envelope import microgrid_envelope
 from agents.roles.iles_manager.forecasting import ExchangeForecasting
 from agents.roles.instance_messages import PortfolioFlexibility, SetpointAsked, SetpointSplit
 from agents.roles.part import MOMENT, Part, Recovery, on
 from agents.roles.parts.keys import SellerPointDay
 from agents.roles.parts.recovery import LedgerHistory
-from agents.roles.publications import microgrid_envelope
 from cim.codec.codec import wire
 from market.uftp import DPrognosis
 
