@@ -93,7 +93,7 @@ def test_a_run_leaves_what_it_promises(strem_day: Path, day: dict[str, Any]) -> 
 
     out = strem_day
     assert sorted(path.name for path in out.iterdir()) == [
-        "data", "invoices", "ledger.db", "publications", "report.html", "summary.json", "telemetry",
+        "columns.parquet", "data", "invoices", "ledger.db", "publications", "report.html", "summary.json", "telemetry",
     ]  # fmt: skip
     rows = sum(pq.read_metadata(part).num_rows for part in (out / "telemetry").glob("*.parquet"))
     assert rows == day["readings"] > 10_000

@@ -138,7 +138,7 @@ def test_a_sites_dso_trades_with_an_aggregator_elsewhere(tmp_path: Path) -> None
         (tmp_path / name).write_text(text.format(path=PATH, **ports, **keys))
     place = corner_of_strem(tmp_path)
     command = [
-        sys.executable, "-m", "experiments.cli.main", "up", str(place), "--runtime", "local", "--speed", "3600", "--days", "1",
+        sys.executable, "-m", "experiments.cli.main", "up", str(place), "--runtime", "local", "--speed", "1800", "--days", "1",
         "--port", "0", "--folder", str(tmp_path / "site"), "--uftp", str(tmp_path / "site.yaml"),
     ]  # fmt: skip
     west = West(usage_point(load_site(str(place)), "farm-4"))
