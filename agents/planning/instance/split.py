@@ -10,8 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import linprog
-from scipy.sparse import coo_array
 
 from agents.planning.instance.bands import BothWays, FlexBand
 from cim.codec.codec import wire
@@ -65,6 +63,9 @@ def _one_way(
     bands: Sequence[FlexBand], wanted: Mapping[int, int], asked: Sequence[int], hours: float
 ) -> tuple[list[tuple[int, ...]], tuple[int, ...]]:
     """Of each band its watts in the wanted intervals, and what nobody gives; its room counts in all that are asked for."""
+    from scipy.optimize import linprog  # a solver: it is loaded where jobs run, not in every actor
+    from scipy.sparse import coo_array
+
     isps, width = list(wanted), len(wanted)
     most = [band.power_w[isp - 1] for band in bands for isp in isps] + list(wanted.values())
     prices = [float(band.price_e4_per_kwh) for band in bands for _ in isps] + [_MISSING_E4] * width
