@@ -22,7 +22,10 @@ def show_command(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A run's folder, with its ledger.db and publications.")],
     only: Annotated[
         list[str] | None,
-        typer.Option("--only", help="One of register, book, contracts, settlements, baselines; several times."),
+        typer.Option(
+            "--only",
+            help="One of register, book, tenders, contracts, settlements, baselines, disputes, keys; several times.",
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="All of it as JSON, with the units in the names.")] = False,
 ) -> None:

@@ -123,8 +123,14 @@ def _played(plain: Outcome, variants: tuple[Play, ...], rule: Mechanism, seed: i
     return GameFigures(
         gain=_e4(gain),
         dso_extra=_e4(chosen.paid_e7 - plain.paid_e7),
+        left_over_extra=_e4(_left_over_e7(chosen) - _left_over_e7(plain)),
         over_limit_extra_wh=round(grid.over_limit_wh(chosen.moved_wh()) - over),
     )
+
+
+def _left_over_e7(outcome: Outcome) -> int:
+    """What the DSO paid and no seller got."""
+    return outcome.paid_e7 - outcome.all_received_e7
 
 
 def _figures(
@@ -140,7 +146,7 @@ def _figures(
         optimum=_e4(best_e7),
         dso_paid=_e4(plain.paid_e7),
         sellers_got=_e4(plain.all_received_e7),
-        surplus=_e4(plain.paid_e7 - plain.all_received_e7),
+        surplus=_e4(_left_over_e7(plain)),
         sellers_profit=_e4(plain.profit_e7(everybody)),
         need_wh=sum(int(row.sum()) for row in market.need_wh.values()),
         relieved_wh=sum(int(np.minimum(relief[point], market.need_wh[point]).sum()) for point in market.points),

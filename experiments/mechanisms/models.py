@@ -16,6 +16,11 @@ class GameFigures(Figures):
 
     gain: int = Field(description="what it brought the player, all its costs counted")
     dso_extra: int = Field(description="what the DSO paid more")
+    left_over_extra: int = Field(
+        default=0,
+        description="by how much more is left over between what is paid and got; negative: somebody who is not named brings "
+        "as much of the gain, beside the DSO",
+    )
     over_limit_extra_wh: int = Field(description="how much further the grid was above its limits")
 
 

@@ -54,6 +54,9 @@ def test_every_run_is_there_with_its_figures(found: Comparison) -> None:
             run.mechanism == "pay-as-bid"
         ):  # who asks its cost gains nothing, so there is nothing to gain by keeping back
             assert (run.sellers_profit, run.games[Game.WITHHELD_OFFERS].gain) == (0, 0)
+            assert {figures.left_over_extra for figures in run.games.values()} == {0}  # sellers get all that is paid
+        else:  # what the DSO pays more is not all that a game takes: more is missing than before
+            assert min(figures.left_over_extra for figures in run.games.values()) < 0
     assert found.mechanisms["vcg"].figures["surplus"].mean < 0
     assert set(found.mechanisms["vcg"].figures) == set(FIGURES)
 
