@@ -26,6 +26,7 @@ def checks_of(runs: Sequence[StudyRun]) -> list[Check]:
         )
         found.append(_least(words, sum(value <= _BOUGHT_PER_NEED for value in bought) / len(bought), _SHARE))
     for name, words, most in (
+        ("bought_per_need", "ordered and curtailed over what local rules are above limits, highest", _BOUGHT_PER_NEED),
         ("settled_per_true", "settled with members over true change, highest", _SETTLED_PER_TRUE),
         ("settled_per_more", "settled with members over true change to more consumption, highest", _SETTLED_PER_TRUE),
         ("worst_bill", "what a member pays more than under local rules, highest (ten-thousandths)", _CENT_E4),

@@ -118,6 +118,7 @@ def test_a_study_counts_runs_with_broken_limits() -> None:
     assert set(study.columns[DAYS[0]]) == set(ColumnName)
     held = {check.words.partition(",")[0]: (check.value, check.held) for check in study.checks}
     assert held["share of runs without a broken limit"] == (0.75, False)
+    assert held["ordered and curtailed over what local rules are above limits"] == (1.05, True)
     assert held["share of runs that order and curtail at most 1.5 times what local rules are above limits"] == (1, True)
     assert held["cost of relief over curtailment's"] == (2.5, True)
     assert held["what a member pays more than under local rules"] == (20, True)
@@ -130,13 +131,15 @@ def test_a_study_counts_runs_with_broken_limits() -> None:
         assert f"{day}: the market over seeds" in page
 
 
-def test_some_runs_may_buy_more_than_was_needed() -> None:
-    """One of twenty may order above 1.5 times of what was needed (a forecast's error can), two of twenty may not."""
+def test_runs_that_buy_too_much_are_counted_and_the_highest_is_held_by_itself() -> None:
+    """One of twenty above 1.5 times of what was needed keeps the share, two do not; the highest is not held in either."""
     words = "share of runs that order and curtail at most 1.5 times what local rules are above limits"
     for much, expected in ((1, (0.95, True)), (2, (0.9, False))):
         runs = [run(DAYS[0], seed, local_wh=50_000 if seed < much else 100_000) for seed in range(20)]
         found = next(check for check in checks_of(runs) if check.words == words)
         assert (found.value, found.held) == expected
+        highest = next(check for check in checks_of(runs) if check.words.startswith("ordered and curtailed over"))
+        assert (highest.held, highest.value > 1.5) == (False, True)
 
 
 def test_every_run_is_held_beside_its_days_curtailment() -> None:
