@@ -102,9 +102,9 @@ class WeatherService:
         )
 
     def temperature_c(self, issued: datetime, start: datetime, end: datetime) -> tuple[float, ...]:
-        """What is told of the air, to a tenth of a degree; nothing of instants beyond the year."""
+        """What is told of the air, to a tenth of a degree; nothing of instants outside the year, so that the sun is still told."""
         last = self._weather.first + self._weather.count * QUARTER
-        if start >= last:
+        if not self._weather.first <= start < last:
             return ()
         told = self.forecast(issued, start, min(end, last)).temperature_c
         return tuple(round(value, 1) for value in told.tolist())

@@ -122,10 +122,12 @@ def test_the_command_shows_a_years_weather() -> None:
     assert "--issued: 'noon'" in str(wrong.exception)
 
 
-def test_what_is_told_of_the_air_ends_with_the_year() -> None:
-    """To a tenth of a degree, one for each quarter-hour that the year has; nothing beyond it."""
+def test_what_is_told_of_the_air_lies_within_the_year() -> None:
+    """To a tenth of a degree, one for each quarter-hour that the year has; nothing outside it."""
     end = YEAR.first + YEAR.count * timedelta(minutes=15)
     told = SERVICE.temperature_c(end - 2 * HOUR, end - HOUR, end + DAY)
     assert told == tuple(np.round(SERVICE.forecast(end - 2 * HOUR, end - HOUR, end).temperature_c, 1).tolist())
     assert len(told) == 4
     assert SERVICE.temperature_c(end - HOUR, end, end + HOUR) == ()
+    before = YEAR.first - 365 * DAY  # a site under another year's profiles
+    assert SERVICE.temperature_c(before, before, before + DAY) == ()
