@@ -31,6 +31,9 @@ DIAL_IN = {  # the protocol of each kind that dials in
 Kinds = dict[str, DeviceKind]  # by device name
 # host, port, Modbus unit identifier; which of its meters, and how that one counts its power
 PlainAddress = tuple[str, int, int] | tuple[str, int, int, int, Sign]
+# Simulated time waits for a device's answer, and a simulator that is lost cuts its link: who is this late is on a machine
+# that has no time for it, and a reading lost for that would make another day of the same seed.
+_STANDING_STILL_S = 60.0
 Address = PlainAddress | str  # or the URL of a SunSpec device behind TLS, or of a building's broker
 
 
@@ -80,6 +83,7 @@ class SocketPorts:
         self._by_certificate, self._tls = by_certificate, tls
         self._kinds, self._weather, self._addresses, self._passwords = kinds, weather, addresses, passwords
         self._listen_at, self._clock = listen_at, wall_time if real_time else None
+        self._patience_s = None if real_time else _STANDING_STILL_S
         self._server: DialInServer | None = None
 
     @property
@@ -107,7 +111,7 @@ class SocketPorts:
             from devices.mqtt.driver import BuildingPort
 
             return BuildingPort(device, where)
-        registers, meter, sign = _way(where)
+        registers, meter, sign = _way(where, self._patience_s)
         kind, server = self._kinds[device], self._server
         return _port(device, kind, self._weather, lambda _: registers, server=server, meter=(meter, sign))
 
@@ -118,15 +122,16 @@ class SocketPorts:
             await server.close()
 
 
-def _way(where: Address) -> tuple[Registers, int, Sign]:
-    """To a SunSpec device; which of its meters, and how that one counts its power."""
-    from devices.sunspec.registers import TcpRegisters
+def _way(where: Address, patience_s: float | None) -> tuple[Registers, int, Sign]:
+    """To a SunSpec device that has so long to answer (None: as the driver has it); its meter, and how that counts power."""
+    from devices.sunspec.registers import PATIENCE_S, TcpRegisters
 
+    patience_s = PATIENCE_S if patience_s is None else patience_s
     if isinstance(where, str):
         secure = secure_address(where)
-        return secure.registers(), secure.meter, secure.sign
+        return secure.registers(patience_s), secure.meter, secure.sign
     meter, sign = (where[3], where[4]) if len(where) == 5 else (1, Sign.FOUND)
-    return TcpRegisters(*where[:3]), meter, sign
+    return TcpRegisters(*where[:3], timeout_s=patience_s), meter, sign
 
 
 class DirectPorts:
