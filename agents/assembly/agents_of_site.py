@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import date, timedelta
 from functools import partial
 from operator import itemgetter
 
 import numpy as np
 
+from agents.assembly.balancing_of_site import balancing_buyer, balancing_terms, pool_config, tso_config
 from agents.assembly.exchange_history import exchange_config, told_of
 from agents.assembly.grid_of_site import carries_w, connection_terms, limitable_w, site_dso_config, usage_point
 from agents.assembly.market_terms import aggregator_config, element_costs, prosumer_selling
@@ -63,6 +65,7 @@ def agents_of_site(
     spare_keys: int = 0,
     operations: Mapping[str, StoreOperation] | None = None,
     free_to_change: bool = False,
+    balancing: bool = False,
 ) -> SiteAgents:
     """All agents of a site.
 
@@ -75,6 +78,7 @@ def agents_of_site(
             `identifiers`. It has no weather service.
         spare_keys: how many more keys each party has, to go over to when somebody asks it to.
         operations: battery -> how its owner operates it beside serving its home.
+        balancing: somebody buys balancing energy, as the section of that name in the site file says.
         free_to_change: owners may ask for another aggregator while the site lives; each knows all of its connections then.
 
     Raises:
@@ -82,7 +86,8 @@ def agents_of_site(
             the profiles.
     """
     opening = LocalDay(first_day, site.timezone, site.isp_minutes)
-    domains = _domains(site)
+    buyer = balancing_buyer(site) if balancing else None
+    domains = _domains(site) | ({} if buyer is None else {buyer.name: buyer.domain})
     key = secret or partial(simulation_seed, seed)
     seeds = {name: key(domain) for name, domain in domains.items()}
     keys = {domain: Signer(seeds[name]).public for name, domain in sorted(domains.items(), key=itemgetter(1))}
@@ -133,11 +138,15 @@ def agents_of_site(
         config = aggregator_config(
             site, dso=site.dso.name, market=site.iles.name, ledger=site.ledger.name, members=members
         )
+        config = config if buyer is None else replace(config, balancing=balancing_terms(site, buyer))
         agents.append(agent_spec(party.name, "aggregator", seeds[party.name], config))
-    agents.append(agent_spec(site.dso.name, "dso", seeds[site.dso.name], site_dso_config(site, metered_kw)))
+    of_dso = replace(site_dso_config(site, metered_kw), balancing=buyer is not None)
+    agents.append(agent_spec(site.dso.name, "dso", seeds[site.dso.name], of_dso))
     exchange = exchange_config(site, profiles, opening, sun)
     for point in site.congestion_points:
-        hear = (site.dso.name, *((site.iles.name,) if exchange is not None and point.meter == exchange.meter else ()))
+        at_exchange = exchange is not None and point.meter == exchange.meter
+        hear = (site.dso.name, *((site.iles.name,) if at_exchange else ()))
+        hear += (buyer.name,) if buyer is not None and at_exchange else ()
         agents.append(agent_spec(point.meter, "substation-meter", seeds[point.meter], hear, point.meter))
     names = tuple(p.name for p in site.prosumers)
     served_by = tuple(
@@ -146,8 +155,13 @@ def agents_of_site(
         for planned in (connection_of(site, name),)
     )
     free = (served_by, tuple(party.name for party in site.aggregators)) if free_to_change else ((), ())
-    iles = IlesConfig(WEATHER, names, site.ledger.name, site.dso.name, exchange, None, *free, _limited_homes(site))
+    pool = None if buyer is None else pool_config(site, buyer, rules)
+    iles = IlesConfig(
+        WEATHER, names, site.ledger.name, site.dso.name, exchange, None, *free, _limited_homes(site), pool
+    )
     agents.append(agent_spec(site.iles.name, "iles", seeds[site.iles.name], iles, WEATHER))
+    if buyer is not None:
+        agents.append(agent_spec(buyer.name, "tso", seeds[buyer.name], tso_config(site, buyer, rules, seed)))
     agents += _meter_company(site, seeds)
     agents.append(agent_spec(site.ledger.name, "ledger-keeper", seeds[site.ledger.name], witnesses))
     meta = {"site": site.name, "from": first_day.isoformat(), "days": str(days), "currency": site.currency}

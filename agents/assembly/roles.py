@@ -18,6 +18,7 @@ ROLES = {
     "dso": "agents.roles.dso:DsoRole",
     "meter-data-company": "agents.roles.meter_data_company:MeterDataCompanyRole",
     "iles": "agents.roles.iles_manager:IlesRole",
+    "tso": "agents.roles.tso:TsoRole",
     "ledger-keeper": "agents.roles.ledger_keeper:KeeperRole",
     "island-member": "agents.roles.island_member:IslandMemberRole",
     "echo": "agents.roles.echo:EchoRole",

@@ -7,6 +7,7 @@ from cim.codec.codec import declare_homes
 declare_homes(
     {
         "aggregator": (
+            "agents.roles.aggregator.balancing_sales",
             "agents.roles.aggregator.config",
             "agents.roles.aggregator.correction",
             "agents.roles.aggregator.flex_trading",
@@ -28,6 +29,7 @@ declare_homes(
             "agents.roles.aggregator.vpp_sessions",
         ),
         "asset": ("agents.roles.device_agent",),
+        "balancing": ("agents.roles.balancing_messages",),
         "cim": ("cim.codec.model_types",),
         "device": ("cim.codec.model_types", "devices.dial_in.tls", "devices.weather"),
         "dispute": ("agents.roles.dispute_messages",),
@@ -85,6 +87,8 @@ declare_homes(
         "market": (
             "market.assets.capability",
             "market.assets.publication",
+            "market.balancing.clearing",
+            "market.balancing.pool",
             "market.billing.bill",
             "market.billing.hourly_prices",
             "market.billing.tariff",
@@ -120,7 +124,9 @@ declare_homes(
             "agents.roles.parts.contracts",
             "agents.roles.parts.copy_confirming",
             "agents.roles.parts.cosigning",
+            "agents.roles.parts.direct_settling",
             "agents.roles.parts.disputes",
+            "agents.roles.parts.exchange_metering",
             "agents.roles.parts.filing",
             "agents.roles.parts.key_changes",
             "agents.roles.parts.keys",
@@ -135,6 +141,7 @@ declare_homes(
             "agents.roles.parts.switches_known",
         ),
         "plan": (
+            "agents.planning.balancing.offers",
             "agents.planning.dispatch.admm",
             "agents.planning.dispatch.flexibility",
             "agents.planning.dispatch.packed.coupling",
@@ -195,6 +202,7 @@ declare_homes(
             "agents.runtime.ray.host_setup",
         ),
         "safety": ("agents.planning.grid_safety.assessment", "agents.planning.grid_safety.cases"),
+        "tso": ("agents.roles.tso.config", "agents.roles.tso.market"),
         "uftp": ("market.uftp",),
         "vpp": ("agents.roles.coordination_messages", "agents.roles.messages"),
     }

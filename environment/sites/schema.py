@@ -11,6 +11,7 @@ from zoneinfo import available_timezones
 from pydantic import AfterValidator, Field, model_validator
 
 from environment.sites.agreements import ConnectionAgreements, Ean18, ProviderChange, UnitRestriction
+from environment.sites.balancing import Balancing
 from environment.sites.community import Community
 from environment.sites.devices import Device
 from environment.sites.islanding import Islanding
@@ -246,6 +247,7 @@ class Site(Part):
         islanding: how the site goes on without the grid; None: it does not.
         volt_var: the inverters' local rule; None: they give no reactive power.
         wholesale: how its energy is traded as one balance group; None: nobody says.
+        balancing: who buys balancing energy where a run asks for that; None: nobody.
         meter_data_company: who reads the meters for all parties; where there is none, each owner tells its own to all.
     """
 
@@ -285,6 +287,7 @@ class Site(Part):
     islanding: Islanding | None = None
     volt_var: VoltVar | None = None
     wholesale: Wholesale | None = None
+    balancing: Balancing | None = None
     prosumers: Annotated[tuple[Prosumer, ...], Field(min_length=1)]
 
     def model_copy(self, *, update: Mapping[str, object] | None = None, deep: bool = False) -> Self:

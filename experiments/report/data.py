@@ -115,8 +115,8 @@ class RunData:
     @cached_property
     def member_settlements(self) -> list[SettlementTold]:
         """Settlements between an aggregator and its members."""
-        domain = self.result.site.dso.domain
-        return [told for told in last_revisions(self.values(SettlementTold)) if told.buyer != domain]
+        domains = {party.domain for party in self.result.site.aggregators}
+        return [told for told in last_revisions(self.values(SettlementTold)) if told.buyer in domains]
 
     @cached_property
     def answers(self) -> dict[tuple[str, str], OrderAnswer]:

@@ -27,8 +27,16 @@ _ROWS = (
     ("day_ahead_eur", "day-ahead"),
     ("intraday_eur", "intraday"),
     ("imbalance_eur", "imbalance"),
+    ("balancing_eur", "balancing energy delivered, less premiums, with penalties"),
     ("wear_eur", "wear"),
     ("kept_eur", "worth of what is kept"),
+    ("balancing_earned_eur", "premiums of balancing energy"),
+    ("balancing_fined_eur", "penalties of balancing energy"),
+    ("balancing_offered_kwh", "balancing energy offered as needed, kWh"),
+    ("balancing_called_kwh", "of it called, kWh"),
+    ("balancing_delivered_kwh", "of it delivered, kWh"),
+    ("balancing_calls", "calls settled"),
+    ("balancing_failed", "of them, less than half came"),
 )
 
 

@@ -126,6 +126,11 @@ def _judgeable(site: Site, scenario: str | None) -> None:
         raise BadInput(f"scenario: {scenario!r} at {site.name}; expected a section `{needed}` in its site file")
 
 
+def sells_balancing(site: Site, settings: RunSettings) -> bool:
+    """Whether a run's column `market` sells balancing energy: the scenario is about that, and the site file says who buys."""
+    return settings.scenario == ScenarioName.MARKET and site.balancing is not None
+
+
 def _elements(site: Site) -> dict[str, tuple[str, ...]]:
     """By member, the names of its elements."""
     return {p.name: tuple(p.device_name(d) for d in p.devices) for p in site.prosumers}
@@ -202,6 +207,7 @@ async def _run(
         control=control,
         mechanism=settings.mechanism,
         operations=operations,
+        balancing=control is Control.MARKET and sells_balancing(site, settings),
     )
     start = first.next(-1).at(OPENING_HOUR)
     async with AsyncExitStack() as cleanup:

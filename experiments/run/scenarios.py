@@ -54,14 +54,29 @@ class KpiFigures(Figures):
     )
     energy_eur: float | None = Field(
         None,
-        description="`market`: what the site as one balance group pays day-ahead, intraday and for imbalance, and wear of "
-        "batteries, less what batteries and rooms keep at the end; without taxes, grid fees and flexibility payments",
+        description="`market`: what the site as one balance group pays day-ahead, intraday, for imbalance and balancing energy, "
+        "and wear of batteries, less what batteries and rooms keep at the end; without taxes, grid fees and flexibility payments",
     )
     day_ahead_eur: float | None = Field(None, description="for what was expected by the day-ahead gate")
     intraday_eur: float | None = Field(None, description="for what was expected otherwise later, spread included")
     imbalance_eur: float | None = Field(None, description="for what came otherwise than last expected, with penalty")
+    balancing_eur: float | None = Field(
+        None,
+        description="for balancing energy that was delivered: the energy at the day-ahead price, less premiums, and penalties",
+    )
     wear_eur: float | None = Field(None, description="of batteries")
     kept_eur: float | None = Field(None, description="worth of what batteries hold and rooms save more at the end")
+    balancing_earned_eur: float | None = Field(
+        None, description="of balancing energy: premiums; null where nobody buys any"
+    )
+    balancing_fined_eur: float | None = Field(None, description="penalties for what was called and did not come")
+    balancing_offered_kwh: float | None = Field(None, description="that was bid in the direction the system needed")
+    balancing_called_kwh: float | None = Field(None, description="of that")
+    balancing_delivered_kwh: float | None = Field(
+        None, description="of that, by the site's meter against its nomination"
+    )
+    balancing_calls: float | None = Field(None, description="quarter-hours of calls that were settled")
+    balancing_failed: float | None = Field(None, description="of those, in how many less than half came")
 
 
 class Kpi(Figures):
@@ -156,12 +171,15 @@ def judged_beyond(scenario: ScenarioName, settings: RunSettings, site: Site, day
 
         return island
     if scenario is ScenarioName.MARKET:
+        from experiments.run.columns.sold_balancing import balancing_figures
         from experiments.run.judging.trading import traded
 
         def market(name: ColumnName, column: Column) -> dict[str, float]:
             sums = traded(site, name, column, days)
             parts = {f"{part}_eur": round(value, 4) for part, value in sums._asdict().items()}
-            return parts | {"energy_eur": round(sums.cost, 4)}
+            sold = column.balancing
+            figures = {} if sold is None else balancing_figures(sold, site.isp_minutes / 60)._asdict()
+            return parts | {"energy_eur": round(sums.cost, 4)} | figures
 
         return market
     return lambda _name, _column: {}

@@ -121,6 +121,21 @@ TEMPLATES: Mapping[str, Template] = MappingProxyType(
                 activation_price=ActivationPriceKind.MAXIMUM,
                 reserved=False,
             ),
+            Template(  # under which balancing energy is bid: its volume price is the highest premium that may be asked for
+                name="balancing-framework",
+                days_of_week=_EVERY_DAY,
+                start_minute=0,
+                end_minute=1440,
+                max_activations=100,  # more than a day has quarter-hours, also the longest
+                counted_per=CountedPer.DAY,
+                max_runtime_isps=100,
+                recovery_isps=0,
+                penalty_e4_per_kwh=2000,
+                capacity_price_e4_per_kw_day=0,
+                volume_price_e4_per_kwh=10_000,
+                activation_price=ActivationPriceKind.MAXIMUM,
+                reserved=False,
+            ),
         )
     }
 )

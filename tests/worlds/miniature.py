@@ -18,11 +18,13 @@ from typing import Any
 
 import numpy as np
 
+from agents.assembly.tariffs_of_site import hourly_prices
+from agents.planning.balancing.offers import BalancingTerms
 from agents.planning.elements.element import ElementConfig
 from agents.planning.grid_safety.assessment import PointGrid
 from agents.planning.jobs import run
 from agents.roles.aggregator import AggregatorRole, Member
-from agents.roles.device_agent import DeviceAgent
+from agents.roles.device_agent import DeviceAgent, MeterAgent
 from agents.roles.dso import DsoRole
 from agents.roles.dso.config import BuyingRules, GridConnection
 from agents.roles.effects import (
@@ -52,14 +54,17 @@ from agents.roles.events import (
     Recorded,
     Started,
 )
-from agents.roles.iles_manager import IlesConfig, IlesRole, LimitedHome
+from agents.roles.iles_manager import IlesConfig, IlesRole, LimitedHome, PoolConfig
 from agents.roles.ledger_keeper import KeeperRole
 from agents.roles.prosumer import ProsumerRole
 from agents.roles.role import Role
+from agents.roles.tso import TsoConfig, TsoRole
 from cim.model.devices import DeviceKind, Nameplate, WeatherForecast
 from cim.model.errors import BadInput
 from cim.platform.publications.base import Publication
 from environment.feeder import Limits, Line, Network, Node
+from market.balancing.clearing import LadderStep
+from market.balancing.pool import PoolPlace
 from market.ledger.errors import LedgerConflict
 from market.ledger.party_keys import KEEPER
 from market.ledger.records import Party
@@ -69,7 +74,7 @@ from market.register.agreed_switches import ServedConnection
 from market.register.providers import NOTICE_DAYS, ProviderSwitch, days_with
 from market.rules import Control, MarketRules, PlannedKeyChange
 from tests.worlds import players, terms
-from tests.worlds.physics import BASE_W, BATTERY_W, HOMES, RATED_W, Physics, sunshine
+from tests.worlds.physics import BASE_W, BATTERY_W, FEEDER, HOMES, RATED_W, Physics, sunshine
 
 SELLER = {"home-a": "agr", "home-b": "agr", "home-c": "agr-2", "home-d": "agr-2"}
 NAMES = (*HOMES, *(f"{h}.pv" for h in HOMES), *(f"{h}.bat" for h in HOMES), "agr", "agr-2", "dso", "iles", "ledger")
@@ -99,6 +104,22 @@ def rules(days: int = 1) -> MarketRules:
     )
 
 
+# A TSO that buys for as long as it is offered anything below a euro a kWh; others offer a kilowatt at 90 ct.
+GATE_MIN, ACTIVATION_S, SMALLEST_W, DEAREST_E4 = 25, 750, 500, 10_000
+BIDDING = BalancingTerms(hourly_prices(terms.SITE.tariffs.day_ahead), 0.2, 0.95, 10, GATE_MIN, DEAREST_E4)
+TSO = TsoConfig(
+    "iles", "ledger", FEEDER, players.POINT, 60_000, GATE_MIN, ACTIVATION_S, 2000, DEAREST_E4, 365, {},
+    (LadderStep(1000, 9000),),
+)  # fmt: skip
+
+
+def with_parties(market: MarketRules, *names: str) -> MarketRules:
+    """The same with further parties, each with a domain and a key."""
+    domains = {name: f"{name}.example" for name in names}
+    keys = {domain: key_from_seed(1, domain).public for domain in domains.values()}
+    return replace(market, domains=market.domains | domains, keys=market.keys | keys)
+
+
 def second_key(name: str) -> Signer:
     """What a party goes over to."""
     return Signer(simulation_seed(2, f"{name}.example"))
@@ -119,6 +140,7 @@ class Miniature:
         switches: by home, to which other aggregator it goes over, and when.
         coordinated: the DSO brings both sellers to one price before they offer.
         free_to_change: homes may ask for the other aggregator while the market lives.
+        needed_w: [T] what a TSO buys of balancing energy on the first day; without it there is none.
     """
 
     def __init__(
@@ -136,10 +158,14 @@ class Miniature:
         switches: Mapping[str, tuple[ProviderSwitch, ...]] = MappingProxyType({}),
         coordinated: bool = False,
         free_to_change: bool = False,
+        needed_w: tuple[int, ...] = (),
     ) -> None:
+        self.needed_w = needed_w
         self.free_to_change = free_to_change
         self.keeping_share, self.switches, self.coordinated = keeping_share, switches, coordinated
         self.rules = replace(rules(days), key_changes=key_changes, mechanism=mechanism)
+        if needed_w:
+            self.rules = with_parties(self.rules, "tso", FEEDER)
         self.term_days = term_days
         self.start = players.DAY.next(-1).at(9)
         self.physics = Physics(self.start)
@@ -191,6 +217,7 @@ class Miniature:
             changes: dict[str, Any] = {} if self.keeping_share is None else {"keeping_share": self.keeping_share}
             changes |= {"coordinated": self.coordinated}
             changes |= {"notice_days": NOTICE_DAYS} if self.switches else {}
+            changes |= {"balancing": BIDDING} if self.needed_w else {}
             config = terms.aggregator_config(members, term_days=self.term_days, **changes)
             cast[seller] = AggregatorRole(seller, market, key(seller), config)
         point = PointGrid(players.POINT, "line-1", ("n1",), ("n1",), ("line-1",))
@@ -199,13 +226,19 @@ class Miniature:
         rules = BuyingRules(sure_pct=50, last_pct=50, assumed_error_pct=(0, 0, 0, 0), minimum_w=0, minimum_wh=0)
         dso_config = terms.dso_config(
             NETWORK, limits, (point,), connections, ("agr", "agr-2"), term_days=self.term_days, margin_pct=3,
-            buying_rules=rules, coordinates=self.coordinated,
+            buying_rules=rules, coordinates=self.coordinated, balancing=bool(self.needed_w),
         )  # fmt: skip
         cast["dso"] = DsoRole("dso", market, key("dso"), dso_config)
         free: dict[str, Any] = {"homes": tuple(LimitedHome(home, f"ean.{home}", BATTERY_W) for home in HOMES)}
         if self.free_to_change:
             known = (ServedConnection(f"ean.{h}", h, SELLER[h], self.switches.get(h, ())) for h in HOMES)
             free |= {"connections": tuple(known), "aggregators": ("agr", "agr-2")}
+        if self.needed_w:
+            places = (PoolPlace("agr", players.POINT), PoolPlace("agr-2", players.POINT))
+            free |= {"pool": PoolConfig("tso", FEEDER, places, GATE_MIN, ACTIVATION_S, SMALLEST_W)}
+            cast[FEEDER] = MeterAgent(FEEDER, market, key(FEEDER), ("iles", "tso"))
+            needed_w = {market.first_day: self.needed_w}
+            cast["tso"] = TsoRole("tso", market, key("tso"), replace(TSO, needed_w=needed_w))
         cast["iles"] = IlesRole("iles", market, key("iles"), IlesConfig("weather", HOMES, "ledger", "dso", **free))
         cast["ledger"] = KeeperRole("ledger", market, key("ledger"), WITNESSES)
         return cast
@@ -227,6 +260,8 @@ class Miniature:
             self._tell(f"{home}.pv", Connected(f"{home}.pv", Nameplate(DeviceKind.PV, "M", "M", "1", RATED_W)), now)
             plate = Nameplate(DeviceKind.BATTERY, "M", "M", "1", 3000, 3000, 8000)
             self._tell(f"{home}.bat", Connected(f"{home}.bat", plate), now)
+        if FEEDER in self.roles:
+            self._tell(FEEDER, Connected(FEEDER, Nameplate(DeviceKind.METER, "M", "M", "1")), now)
         self._tell("iles", Connected("weather", Nameplate(DeviceKind.WEATHER, "M", "M", "1")), now)
         self._settle(now)
 

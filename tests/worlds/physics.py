@@ -13,6 +13,8 @@ HOMES = ("home-a", "home-b", "home-c", "home-d")
 RATED_W = 14_000
 BATTERY_W, BASE_W = 3000, 700  # the most that a battery, and a home's base load, can draw
 _HOUR = timedelta(hours=1)
+FEEDER = "feeder.meter"  # all homes together
+_METERED = (*(f"{home}.{what}" for home in HOMES for what in ("meter", "pv", "bat")), FEEDER)
 
 
 class Physics:
@@ -26,6 +28,8 @@ class Physics:
 
     def power(self, device: str, at: datetime) -> float:
         """Net power of a device, watts."""
+        if device == FEEDER:
+            return sum(self.power(f"{home}.meter", at) for home in HOMES)
         home, _, what = device.partition(".")
         if what == "meter":
             base = 400.0 + 50.0 * HOMES.index(home)
@@ -47,13 +51,12 @@ class Physics:
             edges = [until for _, until in self.setpoints.values() if until > self.now]
             after = min([to, self.now + timedelta(minutes=5), *edges])
             hours = (after - self.now) / _HOUR
-            for home in HOMES:
-                for what in ("meter", "pv", "bat"):
-                    power = self.power(f"{home}.{what}", self.now)
-                    counter = self.energy.setdefault(f"{home}.{what}", [0.0, 0.0])
-                    counter[0 if power > 0 else 1] += abs(power) * hours
-                    if what == "bat":
-                        self.stored[f"{home}.bat"] += power * hours
+            powers = {name: self.power(name, self.now) for name in _METERED}
+            for name, power in powers.items():
+                counter = self.energy.setdefault(name, [0.0, 0.0])
+                counter[0 if power > 0 else 1] += abs(power) * hours
+                if name.endswith(".bat"):
+                    self.stored[name] += power * hours
             self.now = after
 
     def readings(self, device: str) -> tuple[Reading, ...]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
 
+from agents.planning.balancing.offers import BalancingTerms
 from agents.planning.dispatch.admm import PENALTY
 from cim.codec.codec import wire
 from cim.model.grouping import grouped
@@ -83,6 +84,7 @@ class AggregatorConfig:
         standing: what it offers without being asked; None: nothing.
         coordinated: the DSO coordinates all sellers at a congestion point, where there are several: it tells the DSO its
             members' sums and passes on what comes back.
+        balancing: how it offers balancing energy to the pool; None: nobody buys any.
     """
 
     dso: str
@@ -101,6 +103,7 @@ class AggregatorConfig:
     keeping_share: float = 0.0
     notice_days: int = 0
     coordinated: bool = False
+    balancing: BalancingTerms | None = None
 
     @cached_property
     def congestion_points(self) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from datetime import date, datetime
 
 import numpy as np
 
-from agents.planning.instance.bands import merged
+from agents.planning.instance.bands import BothWays, merged
 from agents.roles.aggregator.config import AggregatorConfig
 from agents.roles.aggregator.prognosis_sums import PrognosesSent, PrognosisSums
 from agents.roles.effects import Effect, Send
@@ -43,6 +43,11 @@ class FlexibilitySums(Part[FlexibilitySumsState]):
     ) -> None:
         super().__init__(me, FlexibilitySumsState())
         self._config, self._members, self._sums, self._delivered_pct = config, config.by_name(), sums, delivered_pct
+
+    def gives(self, congestion_point: str, period: date) -> BothWays:
+        """What the members at a congestion point could give, by what each told last."""
+        told = self.state.told.get(period, {})
+        return merged(told[name].gives for name in self._config.at(congestion_point, period) if name in told)
 
     @on(HomeFlexibility)
     def told(self, message: HomeFlexibility, sender: str, now: datetime) -> list[Effect]:

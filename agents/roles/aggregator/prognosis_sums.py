@@ -134,6 +134,16 @@ class PrognosisSums(Part[PrognosisSumsState]):
             moved[isp] = moved.get(isp, 0) + watts
         return []
 
+    def expected_w(self, congestion_point: str, period: date) -> tuple[int, ...] | None:
+        """[T] watts that its members at a congestion point will draw, with what they were ordered since; None: nobody told."""
+        known = [
+            self._expected_w(period, name)
+            for name in self._config.at(congestion_point, period)
+            if period in self.state.forecasts
+        ]
+        rows = [row for row in known if row is not None]
+        return tuple(sum(column) for column in zip(*rows, strict=True)) if rows else None
+
     def _expected_w(self, period: date, member: str) -> list[int] | None:
         """What a member will draw in each ISP, by its forecast and its orders since; None where it told nothing."""
         forecast = self.state.forecasts[period].get(member)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from agents.roles.aggregator.accounts import Accounts
+from agents.roles.aggregator.balancing_sales import BalancingSales
 from agents.roles.aggregator.config import AggregatorConfig
 from agents.roles.aggregator.correction import Correction
 from agents.roles.aggregator.flex_trading import FlexTrading
@@ -115,6 +116,7 @@ class AggregatorRole(Role):
             meters=meters,
             of_members=True,
         )
+        flexibility = FlexibilitySums(me, config, sums, settlement.delivered_pct)
         # After a loss each part recovers in this order: contracts first, then what stands on them. And of one instant,
         # a promise is corrected before another session begins.
         super().__init__(
@@ -143,7 +145,7 @@ class AggregatorRole(Role):
             filing,
             HeadCosigning(me, ledger),
             sums,
-            FlexibilitySums(me, config, sums, settlement.delivered_pct),
+            flexibility,
             metering,
             Correction(me, config, metering=metering, sums=sums, sessions=sessions, promises=promises, trading=trading),
             sessions,
@@ -160,4 +162,11 @@ class AggregatorRole(Role):
             SettlementAsSeller(me, ledger, buyer=lambda _: config.dso, ready=accounts.ready, account=accounts.of_dso),
             Disputes(me, config.dso, filing, accounts.evidence),
             Refusals(me),
+            *(
+                ()
+                if config.balancing is None
+                else (
+                    BalancingSales(me, config, config.balancing, sums=sums, promises=promises, gives=flexibility.gives),
+                )
+            ),
         )

@@ -32,6 +32,7 @@ class SplitPurpose(StrEnum):
 
     OFFER = "offer"  # the answer to a request of the DSO
     HOLD = "hold"  # keeping a promise that the members would otherwise miss
+    BALANCE = "balance"  # balancing energy that the TSO has called
 
 
 @wire("aggregator.Session")

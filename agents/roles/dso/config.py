@@ -211,6 +211,7 @@ class DsoConfig:
         buying_rules: how surely something must be needed.
         outside: what its other means cost.
         product: what a unit must be able to do to be prequalified.
+        balancing: it tells sellers what it leaves free for balancing energy.
         coordinates: it coordinates the sellers at a congestion point by price rounds before they offer.
         ties: normally open lines, to be closed where a branch is out.
         inverters: that answer voltage with reactive power by themselves.
@@ -238,6 +239,7 @@ class DsoConfig:
     coordinates: bool = False
     ties: tuple[Line, ...] = ()
     inverters: tuple[QvInverter, ...] = ()
+    balancing: bool = False
 
     def following(self, agreed: Agreed) -> DsoConfig:
         """The same whose connections' switches are also those that are agreed while the site lives, as known when asked."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from agents.roles.dso.accounts import DsoAccounts
 from agents.roles.dso.arbitration import Arbitration
+from agents.roles.dso.balancing_room import BalancingRoom
 from agents.roles.dso.case_building import CaseBuilding
 from agents.roles.dso.compensation import Compensating
 from agents.roles.dso.config import DsoConfig
@@ -185,4 +186,5 @@ class DsoRole(Role):
             Arbitration(me, filing, meters),
             Refusals(me),
             HeadCosigning(me, ledger),
+            *((BalancingRoom(me, config),) if config.balancing else ()),
         )

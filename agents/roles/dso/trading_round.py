@@ -65,12 +65,16 @@ class PricedSelectionOf:
 
 @dataclass(frozen=True, slots=True)
 class PointAnalysed:
-    """Told inside the DSO: what a safety analysis expects of a congestion point, [T] each: watts needed, percent loaded."""
+    """Told inside the DSO: what a safety analysis expects of a congestion point, [T] each: watts needed, percent loaded, and how
+    far its net power may fall (<= 0 W) and rise (>= 0 W); no room where it is not said.
+    """
 
     period: date
     point: str
     need_w: tuple[float, ...]
     loading_pct: tuple[float, ...]
+    room_down_w: tuple[float, ...] = ()
+    room_up_w: tuple[float, ...] = ()
 
 
 def offered_options(offers: Mapping[str, FlexOffer]) -> list[tuple[str, FlexOffer, OfferOption]]:

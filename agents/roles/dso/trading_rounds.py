@@ -139,7 +139,8 @@ class TradingRounds(Part[TradingRoundsState]):
             result, first, last, minimum_w=rules.minimum_w, minimum_wh=rules.minimum_wh, hours=self.rules.hours
         )
         figures = safety_analysed(current.point, period, need_w, result.loading_pct, now)
-        told = PointAnalysed(period, current.point, tuple(result.need_w.tolist()), tuple(result.loading_pct.tolist()))
+        rows = result.need_w, result.loading_pct, result.room_down_w, result.room_up_w
+        told = PointAnalysed(period, current.point, *(tuple(row.tolist()) for row in rows))
         heard = self.emit(told, now)
         if need_w.any():
             need_w, withdrawn = self._non_firm.use_first(current.point, day, need_w, now)

@@ -3,6 +3,7 @@
 It is the aggregators' own aggregator: it sees their prognoses, never their members' plans; it trades nothing itself.
 """
 
+from agents.roles.iles_manager.balancing_pool import PoolConfig
 from agents.roles.iles_manager.islanding import IslandLeading, IslandLeadingState, IslandUnits
 from agents.roles.iles_manager.limit_keeping import LimitedHome
 from agents.roles.iles_manager.role import AssetRegistration, IlesConfig, IlesRole
@@ -15,4 +16,5 @@ __all__ = [
     "IslandLeadingState",
     "IslandUnits",
     "LimitedHome",
+    "PoolConfig",
 ]

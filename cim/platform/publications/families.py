@@ -16,6 +16,7 @@ from cim.platform.publications.agreements import (
     UnitsMoved,
     UnitsRanked,
 )
+from cim.platform.publications.balancing import BalancingCleared
 from cim.platform.publications.base import Publication
 from cim.platform.publications.community import CommunityBilled, MemberBilled
 from cim.platform.publications.grid import (
@@ -72,7 +73,8 @@ from cim.platform.publications.trading import (
 FAMILIES: Mapping[str, type[Publication]] = {
     re.sub(r"(?<!^)(?=[A-Z])", "_", family.__name__).lower(): family
     for family in (
-        AssetsRegistered, BaselineChecked, BlockClosed, CommandRefused, CommunityBilled, ConsumptionHeldBack, ConsumptionLimited,
+        AssetsRegistered, BalancingCleared, BaselineChecked, BlockClosed, CommandRefused, CommunityBilled, ConsumptionHeldBack,
+        ConsumptionLimited,
         ConnectionSwitched, ContractAgreed, ContractEnded, CopiesDiffer, DeviceBack,
         DeviceLost, DisputeDecided, ElementOverridden, ElementSuspended, ExchangeBand, ExchangeForecast, FeedInAccounted,
         FeedInLimited, FlexOffered, FlexRequested,

@@ -10,11 +10,13 @@ import numpy as np
 
 from agents.assembly.grid_of_site import usage_point
 from cim.model.arrays import Floats
+from cim.platform.publications.balancing import BalancingCleared
 from cim.platform.publications.grid import ExchangeForecast, FeedInAccounted, FeedInLimited
 from cim.platform.publications.settlement import PaymentRow, PaymentsMade, SettlementTold, last_revisions
 from cim.platform.store import values
 from environment.physics.device_truth import DeviceTruth
 from experiments.run.columns.peak import peak_loading_pct
+from experiments.run.columns.sold_balancing import SoldBalancing, sold_balancing
 from experiments.run.grid import ByKind, Truth
 from experiments.run.run import RunResult
 from market.settlement.payments import Payment
@@ -44,6 +46,7 @@ class Column:
         delivered_w: unit -> what its aggregator settled as delivered in each ISP, + = more consumption or less generation.
         peak_loading_pct: the highest over a control interval at a congestion point's meter; None where readings were not kept.
         expected: what the site was expected to draw, as it was told; empty where nobody forecasts.
+        balancing: what it sold to the TSO; None where there is none.
     """
 
     truth: Truth
@@ -55,6 +58,7 @@ class Column:
     delivered_w: dict[str, Floats] = field(default_factory=dict)
     peak_loading_pct: float | None = None
     expected: tuple[ExchangeForecast, ...] = ()
+    balancing: SoldBalancing | None = None
 
 
 def column_of(result: RunResult) -> Column:
@@ -64,7 +68,15 @@ def column_of(result: RunResult) -> Column:
     peak = peak_loading_pct(result.site, result.store, result.start, result.end)
     limited = limited_isps(result)
     expected = tuple(values(result.store, ExchangeForecast))
-    return Column(result.truth, result.by_kind, result.devices, payments, limited, taken, delivered_w, peak, expected)
+    sold = sold_balancing(
+        result.site,
+        result.site_agents.rules.periods,
+        values(result.store, BalancingCleared),
+        values(result.store, SettlementTold),
+    )
+    return Column(
+        result.truth, result.by_kind, result.devices, payments, limited, taken, delivered_w, peak, expected, sold
+    )
 
 
 def _offsets(result: RunResult) -> dict[date, int]:

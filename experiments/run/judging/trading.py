@@ -34,6 +34,8 @@ class Traded(NamedTuple):
 
     Attributes:
         day_ahead, intraday, imbalance: in each market.
+        balancing: of balancing energy that was delivered: the energy at the day-ahead price, premiums earned, penalties paid; it
+            is no imbalance.
         wear: of batteries, for what went through them.
         kept: what batteries hold and rooms save more at the end than at the beginning, at the days' mean price; it is earned.
     """
@@ -41,21 +43,23 @@ class Traded(NamedTuple):
     day_ahead: float
     intraday: float
     imbalance: float
+    balancing: float
     wear: float
     kept: float
 
     @property
     def cost(self) -> float:
         """All of it."""
-        return self.day_ahead + self.intraday + self.imbalance + self.wear - self.kept
+        return self.day_ahead + self.intraday + self.imbalance + self.balancing + self.wear - self.kept
 
 
 class Positions(NamedTuple):
-    """What was expected and what came, each [T] mean kW of the whole site, + = bought."""
+    """What was expected, what came, and what of that was delivered as balancing energy, [T] mean kW of the site, + = bought."""
 
     day_ahead_kw: Floats
     intraday_kw: Floats
     true_kw: Floats
+    balancing_kw: Floats | float = 0.0
 
 
 def wholesale_of(site: Site) -> Wholesale:
@@ -86,7 +90,7 @@ def settled(terms: Wholesale, at: Positions, price_ct: Floats, hours: float) -> 
     """
     spread = terms.intraday_spread_ct_per_kwh.value
     penalty = np.maximum(terms.imbalance_pct.value / 100 * np.abs(price_ct), terms.imbalance_least_ct_per_kwh.value)
-    changed, short = at.intraday_kw - at.day_ahead_kw, at.true_kw - at.intraday_kw
+    changed, short = at.intraday_kw - at.day_ahead_kw, at.true_kw - at.balancing_kw - at.intraday_kw
     parts = (
         at.day_ahead_kw * price_ct,
         changed * price_ct + np.abs(changed) * spread,
@@ -108,20 +112,27 @@ def traded(site: Site, name: ColumnName, column: Column, days: tuple[LocalDay, .
     terms, hours = wholesale_of(site), site.isp_minutes / 60
     true_kw = np.array([active for active, _ in column.truth.values()], dtype=np.float64).sum(axis=0) / 1000
     sums, first, prices = np.zeros(3), 0, list[Floats]()
+    sold = column.balancing
+    delivered_kw = np.zeros_like(true_kw) if sold is None else sold.delivered_kw
     for day in days:
         came = true_kw[first : first + day.count]
         price_ct = day_ahead_ct_per_kwh(site, day)
-        sums += settled(terms, _positions(site, terms, name, column, day, came), price_ct, hours)
+        at = _positions(site, terms, name, column, day, came)._replace(
+            balancing_kw=delivered_kw[first : first + day.count]
+        )
+        sums += settled(terms, at, price_ct, hours)
         first += day.count
         prices.append(price_ct)
     mean_ct, efficiency = float(np.concatenate(prices).mean()), site.batteries.one_way_efficiency.value
     stored_wh, through_wh = _batteries(column, hours, efficiency)
     kept_wh = stored_wh * efficiency + sum(column.devices.warmth_saves_wh.values())
     day_ahead, intraday, imbalance = (float(part) / 100 for part in sums)
+    balancing = float((delivered_kw * np.concatenate(prices)).sum()) * hours / 100
     return Traded(
         day_ahead=day_ahead,
         intraday=intraday,
         imbalance=imbalance,
+        balancing=balancing if sold is None else balancing - sold.earned + sold.fined,
         wear=through_wh / 1000 * site.flexibility_costs.wear_ct_per_kwh.value / 100,
         kept=kept_wh / 1000 * mean_ct / 100,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,6 +21,7 @@ from environment.sites import load_site
 from environment.sites.schema import Site
 from experiments.run import run
 from experiments.run.columns.column import Column, ColumnName
+from experiments.run.columns.sold_balancing import SoldBalancing
 from experiments.run.judging.trading import (
     Positions,
     day_ahead_ct_per_kwh,
@@ -64,6 +66,25 @@ def test_no_deviation_earns_anything_also_at_negative_prices() -> None:
         for ahead, later in ((1.0, 3.0), (3.0, 4.0), (3.0, 1.0), (5.0, 5.0)):
             wrong = Positions(np.full(3, ahead), np.full(3, later), came)
             assert sum(settled(TERMS, wrong, np.full(3, price), 0.25)) > exact
+
+
+def test_delivered_balancing_energy_is_no_imbalance() -> None:
+    """50 kW are expected; in ISP 40 it is 40, of which 8 were delivered to the TSO: 2 kW are an imbalance, 8 are worth the
+    day-ahead price, and 3 euros of premiums less one of penalties stand beside them.
+    """
+    told = forecast(DAY.next(-1).at(11), 50.0)
+    came = column(50.0, told)
+    (watts, _), delivered = came.truth["home"], np.zeros(DAY.count)
+    watts[39], delivered[39] = 40_000, -8.0
+    sold = SoldBalancing(delivered, delivered, 2.0, 3.0, 1.0, 1, 0)
+    plain = traded(SITE, ColumnName.MARKET, came, (DAY,))
+    found = traded(SITE, ColumnName.MARKET, replace(came, balancing=sold), (DAY,))
+    price = float(day_ahead_ct_per_kwh(SITE, DAY)[39])
+    penalty = max(0.2 * abs(price), 0.8)
+    assert plain.imbalance == pytest.approx(10 / 4 * (penalty - price) / 100)
+    assert found.imbalance == pytest.approx(2 / 4 * (penalty - price) / 100)
+    assert found.balancing == pytest.approx(-8 / 4 * price / 100 - 3 + 1)
+    assert found.cost == pytest.approx(plain.cost - 8 / 4 * penalty / 100 - 3 + 1)
 
 
 def test_what_is_told_after_a_gate_is_too_late_for_it() -> None:

@@ -1,0 +1,1 @@
+"""What is bid as balancing energy."""
