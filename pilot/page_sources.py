@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
+from types import MappingProxyType
 
 import numpy as np
 
@@ -69,9 +70,17 @@ class SiteGrid:
             limits.max_loading_pct,
         )
 
-    def flow(self, power_w: Mapping[str, Floats], reactive_var: Mapping[str, Floats]) -> GridFlow:
+    def flow(
+        self,
+        power_w: Mapping[str, Floats],
+        reactive_var: Mapping[str, Floats],
+        more_w: Mapping[str, Floats] = MappingProxyType({}),
+    ) -> GridFlow:
         """See `portal.sources.GridSource`."""
-        found = self._feeder.flow(self._by_node(power_w), self._by_node(reactive_var) if reactive_var else None)
+        drawn = self._by_node(power_w)
+        for node, row in more_w.items():
+            drawn[:, self._feeder.node_index[node]] += row
+        found = self._feeder.flow(drawn, self._by_node(reactive_var) if reactive_var else None)
         return GridFlow(found.voltage_pu, found.loading_pct, found.slack_p_w, found.losses_w)
 
     def _by_node(self, values: Mapping[str, Floats]) -> Floats:

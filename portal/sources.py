@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Protocol
 
 from cim.model.arrays import Floats
@@ -87,8 +88,16 @@ class GridSource(Protocol):
         """As it is drawn."""
         ...
 
-    def flow(self, power_w: Mapping[str, Floats], reactive_var: Mapping[str, Floats]) -> GridFlow:
+    def flow(
+        self,
+        power_w: Mapping[str, Floats],
+        reactive_var: Mapping[str, Floats],
+        more_w: Mapping[str, Floats] = MappingProxyType({}),
+    ) -> GridFlow:
         """The power flow of connections' net power, each of shape (T,), + = consumption.
+
+        Args:
+            more_w: by node, what is drawn there beside.
 
         Raises:
             IlesError: there is no solution.

@@ -25,6 +25,7 @@ from cim.platform.publications.base import IspPower
 from cim.platform.publications.grid import (
     ExchangeBand,
     ExchangeForecast,
+    PortfolioBand,
     SafetyAnalysed,
     SafetyCaseFound,
 )
@@ -87,6 +88,12 @@ def exchange_band(period: date, band_w: Sequence[Floats], now: datetime) -> Publ
     """What the site draws at its point of common coupling is below these three profiles with a chance of 10, 50, 90 %."""
     low, median, high = (tuple(round(float(value)) for value in profile) for profile in band_w)
     return Publish(ExchangeBand(now, period, low, median, high))
+
+
+def portfolio_band(seller: str, point: str, period: date, band_w: Sequence[Floats], now: datetime) -> Publish:
+    """What a seller's connections at a congestion point draw is below these three profiles with a chance of 10, 50, 90 %."""
+    low, median, high = (tuple(np.rint(profile).astype(np.int64).tolist()) for profile in band_w)
+    return Publish(PortfolioBand(now, seller, point, period, low, median, high))
 
 
 def prognosis_taken(message: uftp.DPrognosis) -> Publish:

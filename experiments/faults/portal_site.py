@@ -21,7 +21,7 @@ from cim.platform.parquet_store import ParquetStore
 from cim.platform.provisioning.definition import read_definition
 from cim.platform.provisioning.rate import RateLimit
 from cim.platform.publications.agreements import AssetsRegistered, RegisteredAsset
-from cim.platform.publications.grid import ExchangeBand, FeedInLimited, SafetyAnalysed
+from cim.platform.publications.grid import ExchangeBand, FeedInLimited, PortfolioBand, SafetyAnalysed
 from cim.platform.publications.measured import ReadingsTaken
 from cim.platform.publications.site import Party, SiteDescribed, WatchedPoint
 from cim.platform.publications.trading import PrognosisTaken
@@ -118,6 +118,8 @@ def _write(folder: Path) -> None:
             NOON, f"p {point.congestion_point}", "agr.example", point.congestion_point, day, 1, (9_000,) * 96
         )
         store.put(DSO, foretold)
+        band = ((1_000,) * 96, (9_000,) * 96, (30_000,) * 96)
+        store.put(DSO, PortfolioBand(NOON, "agr.example", point.congestion_point, day, *band))
         store.put(DSO, SafetyAnalysed(NOON, point.congestion_point, day, (-500,) * 96, (101.0,) * 96))
     store.put("iles", ExchangeBand(NOON, day, (1_000,) * 96, (2_000,) * 96, (3_000,) * 96))
     store.put(DSO, FeedInLimited(NOON, "farm", points[0].congestion_point, day, 48, -1_000, NOON))

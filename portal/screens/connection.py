@@ -19,6 +19,7 @@ from cim.platform.publications.grid import (
 from cim.platform.publications.incidents import MetersDisagree
 from cim.platform.store import latest, values
 from portal.screens.grid import no_grid
+from portal.screens.grid_bands import band_lines, grid_bands
 from portal.screens.grid_day import GridDay, grid_day
 from portal.screens.markup import (
     Asked,
@@ -89,7 +90,7 @@ def _power(seen: Seen, grid: GridSource, found: GridDay, home: str) -> Html:
     drawing = grid.drawing
     node, power = drawing.node_of[home], found.power_w[home] / 1000
     place = [one.name for one in drawing.nodes].index(node)
-    voltage = found.flow.voltage_pu[:, place]
+    voltage, band = found.flow.voltage_pu[:, place], grid_bands(seen, grid, found.day)
     measured = np.array([sort == "measured" for sort in found.sort])
     lines = [Line("measured", np.where(measured, power, np.nan))]
     foreseen = np.where(measured, np.nan, power)
@@ -130,7 +131,11 @@ def _power(seen: Seen, grid: GridSource, found: GridDay, home: str) -> Html:
             f"Voltage at {node} on {found.day.key}",
             "pu",
             seen.starts(found.day),
-            [Line("by power flow", voltage), *limits],
+            [
+                Line("by power flow", voltage),
+                *band_lines(seen, band, np.zeros((3, 0)) if band is None else band.voltage_pu[:, :, place]),
+                *limits,
+            ],
             "A power flow of the network with what all connections metered, balanced phases; no voltmeter stands behind it.",
         ),
         name="power",

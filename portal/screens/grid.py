@@ -8,9 +8,12 @@ import numpy as np
 
 from cim.model.errors import BadInput
 from portal.screens.feeder_drawing import LEGEND, drawn, loading_class, voltage_class
+from portal.screens.grid_bands import edge_lines, grid_bands
 from portal.screens.grid_day import GridDay, grid_day
+from portal.screens.grid_questions import highest, lowest, over_limit
 from portal.screens.markup import (
     Asked,
+    Cell,
     Choice,
     Digits,
     Figure,
@@ -165,9 +168,10 @@ def _course(seen: Seen, grid: GridSource, found: GridDay) -> Html:
             [
                 Line("lowest node", low),
                 Line("highest node", high),
+                *edge_lines(seen, grid_bands(seen, grid, found.day)),
                 *(Line(f"limit {edge:g} pu", np.full(found.day.count, edge), "limit") for edge in edges),
             ],
-            "The loading of congestion points with the forecasts at 10 and 90 % stands on their page; of voltages no band is told.",
+            "The loading and the voltage of congestion points in quantiles stand on their page.",
         ),
         name="course",
     )
@@ -235,22 +239,22 @@ def _worst(seen: Seen, grid: GridSource) -> Html:
     days = [day for day in reversed(days) if any(day.sort)]
     if not days:
         return section("Worst", note("Nothing is known of this span yet."), name="worst")
-    rows = []
-    for what, names, values, unit in (
-        ("loading", [b.name for b in drawing.branches], [d.flow.loading_pct for d in days], "%"),
-        ("highest voltage", [n.name for n in drawing.nodes], [d.flow.voltage_pu for d in days], "pu"),
-        ("lowest voltage", [n.name for n in drawing.nodes], [-d.flow.voltage_pu for d in days], "pu"),
+    rows: list[tuple[Cell, ...]] = []
+    nodes, branches = [n.name for n in drawing.nodes], [b.name for b in drawing.branches]
+    voltages = [d.flow.voltage_pu for d in days]
+    for what, worst, pct in (
+        ("loading", highest(branches, [d.flow.loading_pct for d in days]), True),
+        ("highest voltage", highest(nodes, voltages), False),
+        ("lowest voltage", lowest(nodes, voltages), False),
     ):
-        best = max(range(len(days)), key=lambda k, values=values: float(np.nanmax(values[k])))  # type: ignore[misc]
-        isp, place = np.unravel_index(int(np.nanargmax(values[best])), values[best].shape)
-        value = abs(float(values[best][isp, place]))
-        start = seen.local(days[best].day.isp_start(int(isp) + 1))
-        state = loading_class(value, drawing.max_loading_pct) if unit == "%" else voltage_class(value, drawing)
-        shown = Digits(f"{value:.1f} %" if unit == "%" else f"{value:.4f} pu")
-        rows.append((what, names[int(place)], shown, start, days[best].sort[int(isp)], state_mark(state)))
-    over = sum(
-        int(np.nansum((d.flow.loading_pct > drawing.max_loading_pct).any(axis=1))) for d in days
-    )  # comparisons with NaN are false
+        if worst is None:
+            continue
+        day = days[worst.day]
+        start = seen.local(day.day.isp_start(worst.isp + 1))
+        state = loading_class(worst.value, drawing.max_loading_pct) if pct else voltage_class(worst.value, drawing)
+        shown = Digits(f"{worst.value:.1f} %" if pct else f"{worst.value:.4f} pu")
+        rows.append((what, worst.where, shown, start, day.sort[worst.isp], state_mark(state)))
+    over = sum(over_limit(d.flow.loading_pct, drawing.max_loading_pct) for d in days)
     return section(
         "Worst",
         table(

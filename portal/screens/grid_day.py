@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import cast
 
@@ -63,7 +64,7 @@ def _made(seen: Seen, grid: GridSource, day: LocalDay, measured: DayMeasured, pr
     known = np.sum([np.isfinite(row) for row in power.values()], axis=0)
     past = np.array([day.isp_start(number + 1) <= seen.now for number in range(1, count + 1)])
     is_measured = past & (known > 0)
-    expected = _expected(seen, grid, day, prognoses, count)
+    expected = expected_powers(seen, grid, day, prognoses)
     is_expected = ~is_measured & ~past & bool(expected)
     for name, row in power.items():
         row[~is_measured] = np.nan
@@ -95,8 +96,8 @@ def _flow(
     return GridFlow(voltage, loading, slack, losses)
 
 
-def _prognoses(seen: Seen, day: LocalDay) -> dict[str, Floats]:
-    """By congestion point what all sellers' portfolios there are expected to draw, by the newest prognoses."""
+def newest_prognoses(seen: Seen, day: LocalDay) -> dict[tuple[str, str], tuple[int, ...]]:
+    """By (seller, congestion point) what its portfolio there is expected to draw in each ISP, by the newest prognosis, W."""
     newest: dict[tuple[str, str], tuple[int, tuple[int, ...]]] = {}
     told: list[PrognosisTaken | PrognosisReplaced] = [
         *seen.of_day(PrognosisTaken, day),
@@ -106,23 +107,27 @@ def _prognoses(seen: Seen, day: LocalDay) -> dict[str, Floats]:
         key = (one.seller, one.congestion_point)
         if len(one.power_w) == day.count and one.revision >= newest.get(key, (0, ()))[0]:
             newest[key] = (one.revision, one.power_w)
+    return {key: power for key, (_, power) in newest.items()}
+
+
+def _prognoses(seen: Seen, day: LocalDay) -> dict[str, Floats]:
+    """By congestion point what all sellers' portfolios there are expected to draw."""
     points: dict[str, Floats] = {}
-    for (_, point), (_, power) in newest.items():
+    for (_, point), power in newest_prognoses(seen, day).items():
         points[point] = points.get(point, np.zeros(day.count)) + np.array(power, dtype=np.float64)
     return points
 
 
-def _expected(
-    seen: Seen, grid: GridSource, day: LocalDay, prognoses: dict[str, Floats], count: int
-) -> dict[str, Floats]:
-    """Each connection's share of its point's prognoses: its last measured day, moved so that the point's sum is kept.
+def expected_powers(seen: Seen, grid: GridSource, day: LocalDay, prognoses: Mapping[str, Floats]) -> dict[str, Floats]:
+    """By connection [ISPs] W, its share of its point's prognoses: its last measured day, moved so that the point's sum is kept.
 
     Before a whole day was measured: what is known of this one, moved by what is registered at each connection, since a plant
     and a home move by other powers.
     """
     if not prognoses:
         return {}
-    drawing, before = grid.drawing, seen.today if day.day > seen.today.day else day.next(-1)
+    drawing, count = grid.drawing, day.count
+    before = seen.today if day.day > seen.today.day else day.next(-1)
     shape = seen.measured.day(before, seen.now).net_w
     first_day = not any(np.isfinite(row).any() for row in shape.values())
     if first_day:

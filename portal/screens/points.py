@@ -1,26 +1,22 @@
-"""Congestion points: expected and measured loading, what is needed, why one is red, and what 11 kW more would do."""
+"""Congestion points: expected and measured loading and voltage with their bands, what is needed, why one is red, what if."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from cim.model.arrays import Floats
 from cim.model.errors import BadInput
 from cim.platform.publications.grid import FeedInAccounted, FeedInLimited, SafetyAnalysed
 from cim.platform.publications.site import WatchedPoint
 from cim.platform.store import values
 from portal.screens.feeder_drawing import loading_class
-from portal.screens.grid import isp_shown, no_grid, state_line, state_mark
-from portal.screens.grid_day import GridDay, grid_day
+from portal.screens.grid import no_grid, state_mark
+from portal.screens.grid_day import grid_day
 from portal.screens.markup import (
     Asked,
     Choice,
-    Figure,
     Html,
     Line,
     chart,
-    digits,
-    figures,
     money,
     note,
     section,
@@ -28,13 +24,9 @@ from portal.screens.markup import (
 )
 from portal.screens.page import Parts
 from portal.screens.point_days import days_section
-from portal.screens.safety_cases import bands, cases_section
+from portal.screens.point_questions import loading_bands, voltages, what_if, why
+from portal.screens.safety_cases import cases_section
 from portal.screens.seen import Seen
-from portal.sources import GridSource
-
-_PROBE_W = 1_000.0
-_MORE_W = 11_000.0
-_ASKED = 200  # connections that are tried one by one
 
 
 def make(seen: Seen) -> Parts:
@@ -54,7 +46,13 @@ def make(seen: Seen) -> Parts:
     if grid is None:
         return (*parts, note(no_grid(seen)))
     found = grid_day(seen, grid, seen.day)
-    return (*parts, _why(seen, grid, found, point), _what_if(seen, grid, found, point), _limits(seen))
+    return (
+        *parts,
+        voltages(seen, grid, found, point),
+        why(seen, grid, found, point),
+        what_if(seen, grid, found, point),
+        _limits(seen),
+    )
 
 
 def _analysis(seen: Seen, point: str) -> SafetyAnalysed | None:
@@ -119,7 +117,7 @@ def _course(seen: Seen, point: WatchedPoint) -> Html:
                 lines.append(Line("measured", row))
     if told is not None and len(told.loading_pct) == day.count:
         lines.append(Line("expected by the last analysis", told.loading_pct, "quiet"))
-        lines += bands(seen, point)
+    lines += loading_bands(seen, point)
     if not lines:
         return section("Loading", note(f"Nothing is known of {day.key} yet."), name="loading")
     lines.append(Line("limit the DSO plans with", [point.limit_pct] * day.count, "limit"))
@@ -147,127 +145,6 @@ def _no_need(told: SafetyAnalysed, point: WatchedPoint) -> str:
     return (
         "The last analysis asks for no change, although some ISPs are expected above the limit: only what is needed almost "
         "surely is bought, the rest is left to the DSO's own limits."
-    )
-
-
-def _loading_of(grid: GridSource, found: GridDay, isp: int, branch: str, changes: list[dict[str, float]]) -> Floats:
-    """The branch's loading in an ISP under each of these changes of connections' power, percent."""
-    power = {
-        name: np.array([np.nan_to_num(row[isp]) + change.get(name, 0.0) for change in changes])
-        for name, row in found.power_w.items()
-    }
-    reactive = {name: np.full(len(changes), row[isp]) for name, row in found.reactive_var.items()}
-    flow = grid.flow(power, reactive)
-    place = [one.name for one in grid.drawing.branches].index(branch)
-    loading: Floats = flow.loading_pct[:, place]
-    return loading
-
-
-def _reddest(found: GridDay, grid: GridSource, branch: str) -> int | None:
-    place = [one.name for one in grid.drawing.branches].index(branch)
-    column = found.flow.loading_pct[:, place]
-    return int(np.nanargmax(column)) if np.isfinite(column).any() else None
-
-
-def _why(seen: Seen, grid: GridSource, found: GridDay, point: WatchedPoint) -> Html:
-    below = [name for name, points in grid.drawing.points_of.items() if point.congestion_point in points]
-    worst = _reddest(found, grid, point.branch)
-    if worst is None or not below:
-        return section("Why red", note("Nothing is known of this day's flows yet."), name="why")
-    isp = isp_shown(seen, found) if seen.query.get("isp") else worst
-    if not found.sort[isp]:
-        return section("Why red", note(f"Nothing is known of {state_line(seen, found, isp)}."), name="why")
-    below = sorted(below, key=lambda name: -abs(found.power_w[name][isp]))[:_ASKED]
-    loading = _loading_of(grid, found, isp, point.branch, [{}, *({name: _PROBE_W} for name in below)])
-    base, each = float(loading[0]), loading[1:] - loading[0]
-    rows = []
-    for name, slope in zip(below, each, strict=True):
-        power = float(np.nan_to_num(found.power_w[name][isp]))
-        rows.append((seen.title(name), power / 1000, digits(slope, 3, plus=True), power / 1000 * float(slope)))
-    rows.sort(key=lambda row: -row[3])
-    return section(
-        "Why red: who loads it",
-        figures(
-            Figure("loading", base, "%", "bad" if base > point.limit_pct + 0.05 else ""),
-            Figure("limit", float(point.limit_pct), "%"),
-        ),
-        table(
-            f"Main contributors at {state_line(seen, found, isp)}",
-            ("connection", "net power, kW", "sensitivity, % per kW more", "contribution, %"),
-            rows,
-            "No connection hangs below this point.",
-            seen.rows and 12,
-        ),
-        note(
-            "Sensitivity: what one kilowatt more of consumption there changes of the branch's loading, by two power flows. "
-            "Contribution: power times sensitivity; what loads it is positive, what relieves it negative. "
-            + ("This is the day's worst ISP." if isp == worst else "")
-        ),
-        name="why",
-    )
-
-
-def _what_if(seen: Seen, grid: GridSource, found: GridDay, point: WatchedPoint) -> Html:
-    below = [name for name, points in grid.drawing.points_of.items() if point.congestion_point in points]
-    connection = seen.query.get("connection", below[0] if below else "")
-    if not below:
-        return note("No connection hangs below this point.")
-    if connection not in grid.drawing.node_of:
-        raise BadInput(f"connection: {connection[:60]!r} is none of this site")
-    asked = Asked(
-        (Choice("connection", "11 kW more at", [(name, seen.title(name)) for name in below], connection),),
-        "What if",
-        {"point": point.congestion_point, "day": found.day.key},
-    )
-    usable = [isp for isp, sort in enumerate(found.sort) if sort]
-    if not usable:
-        return section(
-            "What if 11 kW more here", asked.html(), note("Nothing is known of this day's flows yet."), name="what-if"
-        )
-    power = {name: np.nan_to_num(row[usable]) for name, row in found.power_w.items()}
-    power[connection] = power[connection] + _MORE_W
-    flow = grid.flow(power, {name: row[usable] for name, row in found.reactive_var.items()})
-    after = np.full_like(found.flow.loading_pct, np.nan)
-    after[usable] = flow.loading_pct
-    names, nodes = [one.name for one in grid.drawing.branches], [one.name for one in grid.drawing.nodes]
-    node = nodes.index(grid.drawing.node_of[connection])
-    limit, place = grid.drawing.max_loading_pct, names.index(point.branch)
-    before_over, after_over = (
-        int((np.nan_to_num(x) > limit).any(axis=1).sum()) for x in (found.flow.loading_pct, after)
-    )
-    shown = (
-        Figure(
-            "ISPs with a branch above its limit",
-            f"{before_over} → {after_over}",
-            "",
-            "bad" if after_over > before_over else "good",
-        ),
-        Figure(
-            "highest loading of any branch", f"{np.nanmax(found.flow.loading_pct):.1f} → {np.nanmax(after):.1f}", "%"
-        ),
-        Figure(
-            f"lowest voltage at {nodes[node]}",
-            f"{np.nanmin(found.flow.voltage_pu[:, node]):.4f} → {flow.voltage_pu[:, node].min():.4f}",
-            "pu",
-        ),
-    )
-    lines = [
-        Line("as it is", found.flow.loading_pct[:, place], "quiet"),
-        Line("with 11 kW more", after[:, place]),
-        Line("limit", [limit] * found.day.count, "limit"),
-    ]
-    return section(
-        "What if 11 kW more here",
-        Html(f'<div data-keep="what-if">{asked.html()}</div>'),
-        figures(*shown),
-        chart(
-            "what-if-loading",
-            f"Loading of {point.branch} with a wallbox at {seen.title(connection)} all day",
-            "% of rating",
-            seen.starts(found.day),
-            lines,
-        ),
-        name="what-if",
     )
 
 

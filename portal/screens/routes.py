@@ -7,12 +7,12 @@ import gzip
 import hashlib
 import re
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, TypeVar
 
 import anyio
 from anyio.to_thread import run_sync
@@ -28,6 +28,7 @@ from cim.platform.store import values
 from portal.actions import ActionSite
 from portal.auth.caller import caller_of
 from portal.data import OPERATOR, SeeData
+from portal.grid_routes import add_grid_routes
 from portal.market import MarketRows
 from portal.models import Health
 from portal.screens.bills import PRINTED
@@ -39,8 +40,9 @@ from portal.screens.page import Screen
 from portal.screens.seen import Seen, Visitor
 from portal.screens.sheets import TABLE, Making, making
 from portal.sources import PageSources
-from portal.views import SharedAnswer
+from portal.views import SharedAnswer, ViewError
 
+T = TypeVar("T")
 _AT_WORK = 2  # pages made at once; who asks meanwhile waits, and control goes on
 _KEPT = 256  # answers for a second
 _KINDS: Final = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
@@ -100,24 +102,34 @@ class Pages:
         self._kept.move_to_end(key)
         return await self._kept[key]()
 
+    async def answered(self, visitor: Visitor, query: Mapping[str, str], answer: Callable[[Seen], T]) -> T:
+        """What is made of the site as it is now, in a thread, two at a time."""
+        self._room = self._room or anyio.CapacityLimiter(_AT_WORK)
+        health, market = await self.site.health(), await self.site.market()
+        seen = Seen(
+            market.store, health, self.site.sources, self._measured, visitor, query, self.site.data, self.site.actions
+        )
+        return await run_sync(answer, seen, limiter=self._room)
+
+    async def look(self, request: Request, query: Mapping[str, str], answer: Callable[[Seen], T]) -> T:
+        """The same for a route, by whoever calls it.
+
+        Raises:
+            ViewError: nothing; in one sentence why.
+        """
+        try:
+            return await self.answered(visitor_of(request), query, answer)
+        except (BadInput, ViewError):
+            raise
+        except IlesError as error:
+            raise ViewError(f"grid: {error}") from error
+
     async def made(
         self, screen: Screen, visitor: Visitor, query: dict[str, str], page: Making
     ) -> tuple[int, Sequence[Html]]:
         """A page's status and parts, made now."""
-        self._room = self._room or anyio.CapacityLimiter(_AT_WORK)
         try:
-            health, market = await self.site.health(), await self.site.market()
-            seen = Seen(
-                market.store,
-                health,
-                self.site.sources,
-                self._measured,
-                visitor,
-                query,
-                self.site.data,
-                self.site.actions,
-            )
-            return 200, await run_sync(_make, screen, seen, page, limiter=self._room)
+            return 200, await self.answered(visitor, query, partial(_make, screen, page))
         except Denied as error:
             return 403, (note(str(error)),)
         except BadInput as error:
@@ -126,14 +138,15 @@ class Pages:
             return 503, (note(str(error)),)
 
 
-def _make(screen: Screen, seen: Seen, page: Making) -> Sequence[Html]:
+def _make(screen: Screen, page: Making, seen: Seen) -> Sequence[Html]:
     with making(page):
         return screen.make(seen)
 
 
 def add_screens(app: FastAPI, site: PageSite) -> None:
-    """Add them all."""
+    """Add them all, and the routes that answer from the same sources."""
     pages = Pages(site)
+    add_grid_routes(app, pages.look)
 
     @app.get("/", include_in_schema=False)
     async def home(request: Request) -> Response:

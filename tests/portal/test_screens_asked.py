@@ -179,7 +179,7 @@ class TwoHomes(TwoNodes):
         }
     )
 
-    def flow(self, power_w, reactive_var):  # type: ignore[no-untyped-def]
+    def flow(self, power_w, reactive_var, more_w=None):  # type: ignore[no-untyped-def]
         """Of both."""
         return super().flow({"farm-1": power_w["chp"] + power_w["field"]}, reactive_var)
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
+from types import MappingProxyType
 
 import httpx
 import numpy as np
@@ -51,9 +52,14 @@ class TwoNodes:
         max_loading_pct=100,
     )
 
-    def flow(self, power_w: Mapping[str, Floats], reactive_var: Mapping[str, Floats]) -> GridFlow:
+    def flow(
+        self,
+        power_w: Mapping[str, Floats],
+        reactive_var: Mapping[str, Floats],
+        more_w: Mapping[str, Floats] = MappingProxyType({}),
+    ) -> GridFlow:
         """Loading by power alone."""
-        power = power_w["farm-1"]
+        power = power_w["farm-1"] + more_w.get("end", 0.0)
         return GridFlow(
             np.stack([np.ones_like(power), 1 - power / 1e6], axis=1), np.abs(power)[:, None] / 1000, power, power * 0
         )

@@ -16,9 +16,9 @@ from agents.roles.dso.config import DsoConfig
 from agents.roles.dso.order_checks import OrderChecks
 from agents.roles.dso.safety_cases import EVERY, CasesOf, SafetyCases
 from agents.roles.dso.trading_round import PointAnalysed
-from agents.roles.effects import Compute, Publish
+from agents.roles.effects import Compute, Effect, Publish
 from agents.roles.events import Computed
-from cim.platform.publications.grid import SafetyCaseFound
+from cim.platform.publications.grid import PortfolioBand, SafetyCaseFound
 from cim.platform.publications.incidents import WorkFailed
 from environment.feeder import Line
 from market.contracts.connection_terms import ConnectionTerms, LimitOnCall
@@ -51,6 +51,11 @@ def cases(role: DsoRole, point: str = POINT) -> dict[str, SafetyCase]:
     _, found = part._building.of(part._points[point], DAY)
     assert len({case.name for case in found}) == len(found)
     return {case.name: case for case in found}
+
+
+def jobs(effects: list[Effect]) -> list[Compute]:
+    """What is to be calculated."""
+    return [effect for effect in effects if isinstance(effect, Compute)]
 
 
 def lower_w(case: SafetyCase) -> float:
@@ -110,7 +115,7 @@ def test_a_tie_that_supplies_everybody_is_tried_where_there_is_one() -> None:
 def test_what_is_found_is_published_by_case() -> None:
     """The job's answer, ISP by ISP: branch, loading, node, voltage, and the ISPs in which a limit is broken."""
     role = made()
-    (job,) = role.part(SafetyCases).look(IDLE, AHEAD)
+    job = role.part(SafetyCases).look(IDLE, AHEAD)[0]
     assert isinstance(job, Compute)
     told = role.handle(Computed(job.reference, run(job.job, job.arguments)), AHEAD)
     found = [e.publication for e in told if isinstance(e, Publish)]
@@ -132,12 +137,30 @@ def test_they_are_tried_the_day_before_and_again_on_the_day() -> None:
     """Not with every round: it is a table for people. Each point and each day by itself."""
     role = made()
     part = role.part(SafetyCases)
-    assert len(part.look(IDLE, AHEAD)) == 1
+    assert len(jobs(part.look(IDLE, AHEAD))) == 1
     assert part.look(IDLE, AHEAD + timedelta(hours=1)) == []
-    assert len(part.look(replace(IDLE, point=UPPER), AHEAD + timedelta(hours=1))) == 1
-    assert len(part.look(IDLE, AHEAD + EVERY)) == 1
+    assert len(jobs(part.look(replace(IDLE, point=UPPER), AHEAD + timedelta(hours=1)))) == 1
+    assert len(jobs(part.look(IDLE, AHEAD + EVERY))) == 1
     part.prune(DAY.next().day)
     assert part.state.last == {}
+
+
+def test_what_each_portfolio_may_draw_is_published_with_its_chances() -> None:
+    """Each seller at the point once, what it foretold with 10, 50 and 90 % of its errors: the cases' power is their sum."""
+    role = made()
+    told = [e.publication for e in role.part(SafetyCases).look(IDLE, AHEAD) if isinstance(e, Publish)]
+    bands = [one for one in told if isinstance(one, PortfolioBand)]
+    assert len(bands) == len(told) == 2
+    assert len({one.seller for one in bands}) == 2
+    assert {one.seller for one in bands} <= {*players.RULES.domains.values()}, "as prognoses name them"
+    for one in bands:
+        assert (one.congestion_point, one.period, one.median_w) == (POINT, FIRST, (-9_000,) * 96), (
+            "nothing was metered yet"
+        )
+        assert all(low < -9_000 < high for low, high in zip(one.low_w, one.high_w, strict=True))
+    for chance, row in (("10 %", "low_w"), ("90 %", "high_w")):
+        case = cases(role)[f"nothing lost, {chance}"]
+        assert abs(sum(getattr(one, row)[0] for one in bands) - lower_w(case)) < 2
 
 
 def test_a_case_that_cannot_be_calculated_is_told_and_stops_nothing() -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 
 from argon2 import PasswordHasher
 
@@ -64,9 +65,14 @@ class LineGrid:
         )
         self._feeder = Feeder(NETWORK)
 
-    def flow(self, power_w: Mapping[str, Floats], reactive_var: Mapping[str, Floats]) -> GridFlow:
+    def flow(
+        self,
+        power_w: Mapping[str, Floats],
+        reactive_var: Mapping[str, Floats],
+        more_w: Mapping[str, Floats] = MappingProxyType({}),
+    ) -> GridFlow:
         """All homes hang at one node."""
-        total = sum(power_w.values())
+        total = sum(power_w.values()) + sum(more_w.values())
         p_w = self._feeder.flow(_columns(total))
         return GridFlow(p_w.voltage_pu, p_w.loading_pct, p_w.slack_p_w, p_w.losses_w)
 

@@ -20,6 +20,7 @@ from market.register.providers import aggregator_on
 
 # Of all portfolios at once: errors of one sky go together, so this is the wide side.
 BANDS: tuple[tuple[str, float | None], ...] = (("10 %", 0.1), ("expected", None), ("90 %", 0.9))
+CHANCES = (0.1, 0.5, 0.9)  # of the bands that are published
 NOTHING = "nothing lost"
 
 Powers = Mapping[str, Floats]  # usage point -> [T] watts
@@ -47,6 +48,16 @@ class CaseBuilding:
         nodes = tuple(sorted({self._connections[ean].node for ean in powers}))
         usual = {ean: self._history.usual_kvar(ean, day.count) * 1000 for ean in powers}
         return NodesExpected(nodes, self.by_node(nodes, powers, day), self.by_node(nodes, usual, day))
+
+    def portfolio_bands(self, point: str, day: LocalDay) -> list[tuple[str, tuple[Floats, ...]]]:
+        """(seller, [T] watts with each of `CHANCES`) of the portfolios at a point."""
+        found = []
+        for seller, place in self._config.pairs(day.day):
+            if place == point:
+                expected = self._expected.of_portfolio_w(seller, place, day)
+                band = tuple(expected + self._expected.error_w(seller, place, day, chance) for chance in CHANCES)
+                found.append((seller, band))
+        return found
 
     def of(self, point: PointGrid, day: LocalDay) -> tuple[tuple[str, ...], tuple[SafetyCase, ...]]:
         """(the nodes, the cases of a point's day): each quantile of the forecasts, as it is and with each thing lost."""

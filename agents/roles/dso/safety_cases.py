@@ -1,4 +1,4 @@
-"""The wider safety analysis of each congestion point: on quantiles of the forecasts, and after losses. It is published."""
+"""The wider safety analysis of each congestion point, on quantiles of the forecasts and after losses: both are published."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from agents.roles.events import JobFailed
 from agents.roles.identity import AgentIdentity
 from agents.roles.part import Part, Recovery, on
 from agents.roles.parts.recovery import LedgerHistory
-from agents.roles.publications import safety_case_found
+from agents.roles.publications import portfolio_band, safety_case_found
 from cim.codec.codec import wire
 
 EVERY = timedelta(hours=12)  # a day's cases are looked at the day before, and again with the day's own prognoses
@@ -53,10 +53,15 @@ class SafetyCases(Part[SafetyCasesState]):
             return []
         last[event.point] = now
         point, config = self._points[event.point], self._config
-        nodes, cases = self._building.of(point, self.rules.day(event.period))
+        day = self.rules.day(event.period)
+        nodes, cases = self._building.of(point, day)
         network, inverters = config.part_of(event.point), config.inverters_near(event.point)
         arguments = (network, config.limits, (point,), nodes, cases, inverters)
-        return [Compute(CasesOf(event.period, event.point), "safety-cases", arguments)]
+        bands, domains = self._building.portfolio_bands(event.point, day), self.rules.domains
+        return [
+            Compute(CasesOf(event.period, event.point), "safety-cases", arguments),
+            *(portfolio_band(domains[seller], event.point, event.period, band, now) for seller, band in bands),
+        ]
 
     @on(CasesOf)
     def analysed(self, reference: CasesOf, result: tuple[CaseFound, ...], now: datetime) -> list[Effect]:

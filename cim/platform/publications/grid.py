@@ -300,3 +300,20 @@ class ExchangeBand(Publication):
     low_w: tuple[int, ...]
     median_w: tuple[int, ...]
     high_w: tuple[int, ...]
+
+
+@wire("published.PortfolioBand")
+@dataclass(frozen=True, slots=True)
+class PortfolioBand(Publication):
+    """Net power of a seller's connections at a congestion point on a local day, as the DSO expects it by the seller's last errors.
+
+    Watts in each ISP, + = consumption, with what is ordered: what comes is below `low_w` with a chance of 10 %, below `median_w`
+    with one of 50 %, below `high_w` with one of 90 %.
+    """
+
+    seller: str
+    congestion_point: str
+    period: date
+    low_w: tuple[int, ...]
+    median_w: tuple[int, ...]
+    high_w: tuple[int, ...]
