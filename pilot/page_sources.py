@@ -14,12 +14,13 @@ from cim.model.arrays import Floats
 from cim.model.errors import BadInput, IlesError
 from cim.platform.readings.storage import readings_place
 from environment.feeder import Feeder, rated_va
+from environment.profiles.grid import load_grid
 from environment.sites.loader import load_site
-from environment.sites.network import build_limits, build_network
+from environment.sites.network import build_coordinates, build_limits, build_network
 from environment.sites.schema import Site
 from market.settlement.billed_records import KINDS, BilledRecords
 from market.settlement.invoices import Invoice
-from pilot.feeder_plan import feeder_plan
+from pilot.feeder_plan import feeder_plan, metres, plan_of_others
 from portal.sources import (
     Drawing,
     DrawnBranch,
@@ -44,9 +45,10 @@ class SiteGrid:
 
     @cached_property
     def drawing(self) -> Drawing:
-        """The network with each connection's node, drawn by its topology."""
+        """The network with each connection's node, drawn by its coordinates, or by its topology where it has none."""
         site, network, limits = self._site, self._feeder.network, build_limits(self._site)
-        plan, rated = feeder_plan(network), rated_va(network)
+        surveyed, rated = metres(build_coordinates(site)), rated_va(network)
+        places = {**plan_of_others(network, surveyed), **surveyed} if surveyed else feeder_plan(network)
         lines = [DrawnBranch(one.name, one.from_node, one.to_node, "line", rated[one.name]) for one in network.lines]
         lines += [
             DrawnBranch(one.name, one.hv_node, one.lv_node, "transformer", rated[one.name])
@@ -55,7 +57,10 @@ class SiteGrid:
         parents = {point.id: point.parent for point in site.congestion_points}
         titles = {point.id: point.title for point in site.congestion_points}
         return Drawing(
-            tuple(DrawnNode(node.name, *plan[node.name], node.nominal_v) for node in network.nodes),
+            tuple(
+                DrawnNode(node.name, *places[node.name], node.nominal_v, node.name in surveyed)
+                for node in network.nodes
+            ),
             tuple(lines),
             {prosumer.name: prosumer.node for prosumer in site.prosumers},
             {prosumer.name: _upwards(prosumer.congestion_point, parents) for prosumer in site.prosumers},
@@ -68,6 +73,7 @@ class SiteGrid:
             limits.min_voltage_pu,
             limits.max_voltage_pu,
             limits.max_loading_pct,
+            _placed_by(site),
         )
 
     def flow(
@@ -201,6 +207,16 @@ def site_named(name: str) -> tuple[Site | None, str]:
         return load_site(name), ""
     except (BadInput, IlesError) as error:
         return None, f"the network of {name} is not known here ({error})"
+
+
+def _placed_by(site: Site) -> str:
+    """Who says where nodes stand."""
+    below, said = site.network.low_voltage, []
+    if below is not None and (pack := load_grid(below.pack)).coordinates:
+        said.append(f"the publisher of the grid {pack.code}")
+    if any(node.at is not None for node in site.network.nodes):
+        said.append("the site file")
+    return " and ".join(said)
 
 
 def _upwards(point: str, parents: Mapping[str, str | None]) -> tuple[str, ...]:

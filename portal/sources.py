@@ -15,12 +15,17 @@ from cim.platform.readings.files import Place
 
 @dataclass(frozen=True, slots=True)
 class DrawnNode:
-    """A node of the feeder at its place in the drawing (in steps, not metres); nominal volts phase to phase."""
+    """A node of the feeder at its place in the drawing; nominal volts phase to phase.
+
+    Attributes:
+        x, y: where `surveyed`, metres east and south of the north-west corner of all such nodes; else steps of a plan.
+    """
 
     name: str
     x: float
     y: float
     nominal_v: float
+    surveyed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +52,7 @@ class Drawing:
         point_branches: congestion point -> the branch that limits it.
         titles: congestion points and connections in words.
         min_voltage_pu, max_voltage_pu, max_loading_pct: the site's limits.
-        surveyed: whether the places are real ones; a radial plan made from the topology otherwise.
+        placed_by: who says where the surveyed nodes stand, in words; empty where there are none.
     """
 
     nodes: tuple[DrawnNode, ...]
@@ -61,7 +66,7 @@ class Drawing:
     min_voltage_pu: float
     max_voltage_pu: float
     max_loading_pct: float
-    surveyed: bool = False
+    placed_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)

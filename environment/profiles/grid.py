@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from environment.feeder.elements import Line, Network, Node, Transformer
@@ -38,6 +39,7 @@ class PackedGrid:
     Attributes:
         code: the grid's code at its publisher.
         network: fed from the pack's own external grid.
+        coordinates: node -> (longitude, latitude) in degrees (WGS 84), of those whose publisher places them.
     """
 
     code: str
@@ -45,6 +47,7 @@ class PackedGrid:
     loads: tuple[PackedUnit, ...]
     sgens: tuple[PackedUnit, ...]
     storages: tuple[PackedUnit, ...]
+    coordinates: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
 
 @lru_cache(maxsize=8)
@@ -65,4 +68,5 @@ def load_grid(name: str) -> PackedGrid:
     loads, sgens, storages = (
         tuple(PackedUnit(**item) for item in raw[kind]) for kind in ("loads", "sgens", "storages")
     )
-    return PackedGrid(raw["code"], network, loads, sgens, storages)
+    places = {node: (float(lon), float(lat)) for node, (lon, lat) in raw.get("coordinates", {}).items()}
+    return PackedGrid(raw["code"], network, loads, sgens, storages, places)

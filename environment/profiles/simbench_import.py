@@ -72,6 +72,7 @@ def _grid(code: str, net: pandapowerNet) -> dict[str, object]:
         "slack_node": bus[slack.bus],
         "slack_voltage_pu": float(slack.vm_pu),
         "nodes": [{"name": r.name, "nominal_v": round(r.vn_kv * 1e3)} for r in net.bus.itertuples(index=False)],
+        "coordinates": _coordinates(net),
         "lines": [
             {
                 "name": r.name,
@@ -96,6 +97,16 @@ def _grid(code: str, net: pandapowerNet) -> dict[str, object]:
             for r in net.storage.itertuples(index=False)
         ],
     }
+
+
+def _coordinates(net: pandapowerNet) -> dict[str, list[float]]:
+    """Node -> [longitude, latitude] in degrees (WGS 84), of those that SimBench places."""
+    found = {}
+    for row in net.bus.itertuples(index=False):
+        place = getattr(row, "geo", None)  # GeoJSON, as pandapower keeps it since version 3
+        if isinstance(place, str) and place:
+            found[row.name] = [float(degrees) for degrees in json.loads(place)["coordinates"][:2]]
+    return found
 
 
 def _off(net: pandapowerNet, kind: str) -> set[str]:

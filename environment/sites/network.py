@@ -50,6 +50,19 @@ def build_network(site: Site) -> Network:
     return Network(tuple(nodes), tuple(lines), tuple(transformers), network.slack_node, network.slack_voltage_pu.value)
 
 
+def build_coordinates(site: Site) -> dict[str, tuple[float, float]]:
+    """Node -> (longitude, latitude) in degrees (WGS 84), of those that have one: by the site file, or by the pack's publisher.
+
+    The node in place of a pack's external grid is the site's own, so the publisher's place is not its.
+    """
+    network = site.network
+    found = {node.name: (node.at.lon_deg.value, node.at.lat_deg.value) for node in network.nodes if node.at is not None}
+    if network.low_voltage is not None:
+        below = load_grid(network.low_voltage.pack)
+        found |= {node: place for node, place in below.coordinates.items() if node != below.network.slack_node}
+    return found
+
+
 def build_ties(site: Site) -> tuple[Line, ...]:
     """The normally open lines of `site`, which are no part of `build_network`."""
     return tuple(_line(line) for line in site.network.ties)

@@ -16,7 +16,7 @@ from environment.sites.community import Community
 from environment.sites.devices import Device
 from environment.sites.islanding import Islanding
 from environment.sites.market import FlexibilityCosts, MarketTerms
-from environment.sites.ratings import Name, NotNegative, Part, Positive, Share
+from environment.sites.ratings import Name, NotNegative, Part, Positive, Rating, Share
 from environment.sites.shapes import Shaped
 from environment.sites.tariffs import CustomerKind, Tariffs
 from environment.sites.wholesale import Wholesale
@@ -111,11 +111,26 @@ class FeederTransformer(Part):
     tap_step_pct: NotNegative | None = None
 
 
+class Coordinates(Part):
+    """Where something stands, in degrees (WGS 84)."""
+
+    lon_deg: Rating
+    lat_deg: Rating
+
+    @model_validator(mode="after")
+    def _on_earth(self) -> Coordinates:
+        for name, rating, most in (("lon_deg", self.lon_deg, 180), ("lat_deg", self.lat_deg, 90)):
+            if abs(rating.value) > most:
+                raise ValueError(f"{name}: {rating.value:g} is no place on earth; expected -{most} to {most}")
+        return self
+
+
 class FeederNode(Part):
-    """A ConnectivityNode of the site's own feeder."""
+    """A ConnectivityNode of the site's own feeder; `at`: where it stands, for drawings only."""
 
     name: Name
     nominal_v: Positive
+    at: Coordinates | None = None
 
 
 class SiteNetwork(Part):

@@ -29,7 +29,7 @@ from portal.screens.markup import (
 )
 from portal.screens.page import Parts
 from portal.screens.seen import Seen
-from portal.sources import GridSource
+from portal.sources import Drawing, GridSource
 
 _SPANS = (("1", "the day shown"), ("3", "3 days to it"), ("7", "7 days to it"), ("14", "14 days to it"))
 
@@ -118,21 +118,31 @@ def _drawing(seen: Seen, grid: GridSource, found: GridDay, isp: int) -> Html:
             Figure("from the grid above", found.flow.slack_w[isp] / 1000, "kW"),
             Figure("losses", found.flow.losses_w[isp] / 1000, "kW"),
         ]
-    plan = (
-        "" if drawing.surveyed else "A plan of how it is connected, from left to right; no coordinates are published. "
-    )
     return section(
         "Feeder",
         figures(*shown),
         figure,
         LEGEND,
         note(
-            f"{plan}What is measured comes from the connections' meters; what is expected are the sellers' prognoses, spread "
+            f"{places_words(drawing)} "
+            "What is measured comes from the connections' meters; what is expected are the sellers' prognoses, spread "
             "over each point's connections as on the last measured day (on the first day by what is registered). Voltages and "
             "loadings are a power flow on them."
         ),
         name="feeder",
     )
+
+
+def places_words(drawing: Drawing) -> str:
+    """Where the drawing's nodes stand, and who says so."""
+    others = [node.name for node in drawing.nodes if not node.surveyed]
+    if len(others) == len(drawing.nodes):
+        return "A plan of how it is connected, from left to right; no coordinates are published."
+    words = f"Nodes stand where {drawing.placed_by} places them; branches are drawn straight."
+    if not others:
+        return words
+    named = ", ".join(others[:6]) + (f" and {len(others) - 6} more" if len(others) > 6 else "")
+    return f"{words} Of {named} no coordinates are published: they stand beside the map as a plan."
 
 
 def _tone(state: str) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from cim.model.errors import BadInput
+from environment.profiles.grid import load_grid
 from environment.profiles.simbench_import import import_grid
 
 STAND_IN = Path(__file__).parents[1] / "golden" / "field" / "profiles_fake_simbench.txt"
@@ -52,3 +53,20 @@ def test_an_open_line_is_left_out(fault: str, tmp_path: Path, monkeypatch: pytes
     monkeypatch.setenv("FAULT", fault)
     grid = json.loads((import_grid("X", tmp_path / "pack") / "grid.json").read_text(encoding="utf-8"))
     assert [line["name"] for line in grid["lines"]] == ["l0"]
+
+
+def test_places_are_kept_where_the_publisher_gives_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """GeoJSON of a bus becomes longitude and latitude of its node; a bus without, or a publisher without any, is no fault."""
+    module = sys.modules["simbench"]
+    made = module.get_simbench_net
+
+    def placed(code: str) -> object:
+        net = made(code)
+        net.bus.rows[0].geo = '{"type": "Point", "coordinates": [11.4098, 53.6419]}'
+        return net
+
+    plain = json.loads((import_grid("X", tmp_path / "plain") / "grid.json").read_text(encoding="utf-8"))
+    monkeypatch.setattr(module, "get_simbench_net", placed)
+    grid = json.loads((import_grid("X", tmp_path / "pack") / "grid.json").read_text(encoding="utf-8"))
+    assert (plain["coordinates"], grid["coordinates"]) == ({}, {"b0": [11.4098, 53.6419]})
+    assert load_grid(str(tmp_path / "pack")).coordinates == {"b0": (11.4098, 53.6419)}

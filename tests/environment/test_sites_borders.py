@@ -10,7 +10,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from environment.sites.devices import Capability, Device
-from environment.sites.schema import CongestionPoint, FeederNode, FeederTransformer, LimitBand, Party
+from environment.sites.schema import CongestionPoint, Coordinates, FeederNode, FeederTransformer, LimitBand, Party
 from tests.environment.test_sites_faults import STREM, faults, look
 
 Case = tuple[tuple[str | int, ...], str, tuple[object, ...], tuple[object, ...]]
@@ -215,6 +215,15 @@ def test_a_transformers_borders(changes: dict[str, object], says: str) -> None:
     assert refused(adapter, TRANSFORMER | changes).startswith(says)
     for inside in ({"clock": 0}, {"clock": 11}, {"tap_position": -100}, {"tap_position": 100}):
         adapter.validate_python(TRANSFORMER | inside)
+
+
+def test_a_place_is_on_earth() -> None:
+    """Degrees of longitude to 180 and of latitude to 90, either way; what is beyond is named."""
+    adapter: TypeAdapter[Any] = TypeAdapter(Coordinates)
+    for lon, lat in ((180, 90), (-180, -90), (16.4, 47.0)):
+        adapter.validate_python({"lon_deg": rating(lon), "lat_deg": rating(lat)})
+    assert "lon_deg: 180.1 is no place on earth" in refused(adapter, {"lon_deg": rating(180.1), "lat_deg": rating(0)})
+    assert "lat_deg: -91 is no place on earth" in refused(adapter, {"lon_deg": rating(0), "lat_deg": rating(-91)})
 
 
 @pytest.mark.parametrize(("least", "most"), [(1.1, 0.9), (1.0, 1.0)])
