@@ -93,7 +93,8 @@ def _check(seen: Seen, head: str) -> Html:
         f'<label>Key <input name="key" value="{text(key)}" size="40" required></label>'
         f'<label>Head you hold <input name="head" value="{text(head)}" size="66" pattern="[0-9a-f]{{64}}" required></label>'
         "<button>Check in this browser</button>"
-        '<p id="proof-told" role="status" class="note">The browser fetches the proof and computes every hash itself (SHA-256, '
-        "RFC 9162); compare the head with the one you noted before, or one that a co-signer gave you.</p>"
+        '<p id="proof-told" role="status" class="note">The browser fetches the proof, computes every hash (SHA-256, RFC 9162) '
+        "and checks every signature (Ed25519) itself; compare the head with the one you noted before, or one that a co-signer "
+        "gave you.</p>"
         '<ol id="proof-steps"></ol></form>'
     )

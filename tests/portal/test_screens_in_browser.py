@@ -105,6 +105,67 @@ def test_a_proof_is_checked_by_the_browser_itself(browser: Browser, site: Served
     close(page)
 
 
+def proof_page(browser: Browser, site: Served) -> Page:
+    """The ledger's page after a proof of a record was found sound."""
+    page = entered(browser, site, DSO_USER, "/dso/pages/ledger")
+    page.click("#records td a >> nth=0")
+    page.wait_for_selector("#proof-told[data-sound]")
+    return page
+
+
+def test_a_proofs_signatures_are_checked_by_the_browser_itself(browser: Browser, site: Served) -> None:
+    """Who signed record and head is said; another key, another's co-signature or a changed record's signature is refused."""
+    page = proof_page(browser, site)
+    said = page.inner_text("#proof-steps")
+    assert "the record is signed by" in said
+    assert "(Ed25519)" in said
+    assert "checked who signed both" in page.inner_text("#proof-told")
+    verdict = """async (change) => {
+      const { checkSignatures } = await import("/pages/signatures.js");
+      const form = document.getElementById("proof");
+      const asked = new URLSearchParams({ kind: form.elements.kind.value, key: form.elements.key.value });
+      const proof = await (await fetch(`${form.dataset.proof}?${asked}`)).json(), told = [];
+      const flip = (text) => (text[0] === "0" ? "1" : "0") + text.slice(1);
+      if (change === "key") proof.parties[0].public = flip(proof.parties[0].public);
+      if (change === "cosignature") proof.cosignatures[0].value = flip(proof.cosignatures[0].value);
+      if (change === "record") proof.entry = proof.entry.slice(0, -2) + (proof.entry.endsWith("00") ? "01" : "00");
+      if (change === "history") proof.key_history = {};
+      return [await checkSignatures(proof, (good, words) => told.push(words)), told.at(-1)];
+    }"""
+    assert page.evaluate(verdict, "")[0] is True
+    for change, words in (
+        ("key", "with this key is no party"),
+        ("cosignature", "does not fit the head and its key"),
+        ("record", "does not fit the record and its key"),
+    ):
+        good, last = page.evaluate(verdict, change)
+        assert good is False
+        assert words in last
+    assert page.evaluate(verdict, "history")[0] is None, (
+        "which key counted then is not known here, so nothing is claimed"
+    )
+    close(page)
+
+
+def test_a_browser_without_ed25519_says_that_signatures_are_not_checked(browser: Browser, site: Served) -> None:
+    """The hashes are checked all the same, and nothing is said to be signed."""
+    page = entered(browser, site, DSO_USER, "/dso/pages/ledger")
+    page.add_init_script(
+        """const own = SubtleCrypto.prototype.importKey;
+        SubtleCrypto.prototype.importKey = function (format, key, algorithm, ...rest) {
+          if (algorithm.name === "Ed25519") throw new DOMException("Unrecognized name.", "NotSupportedError");
+          return own.call(this, format, key, algorithm, ...rest);
+        };"""
+    )
+    page.click("#records td a >> nth=0")
+    page.wait_for_selector("#proof-told[data-sound=true]")
+    assert "Its signatures are not checked" in page.inner_text("#proof-told")
+    said = page.inner_text("#proof-steps")
+    assert "? this browser's Web Crypto has no Ed25519" in said
+    assert "is signed by" not in said
+    close(page)
+
+
 def test_by_keyboard_alone(browser: Browser, site: Served) -> None:
     """The first stop leads past the menu; the menu's pages are reached and opened with Tab and Enter."""
     page = entered(browser, site, DSO_USER, "/dso/pages/now")

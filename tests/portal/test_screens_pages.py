@@ -200,7 +200,18 @@ def test_a_question_without_sense_is_answered_in_a_sentence(tmp_path: Path, quer
 
 
 @pytest.mark.parametrize(
-    "name", ["screens.css", "screens.js", "charts.js", "proof.js", "theme.js", "icon.svg", "echarts/index.js"]
+    "name",
+    [
+        "screens.css",
+        "screens.js",
+        "charts.js",
+        "proof.js",
+        "hashes.js",
+        "signatures.js",
+        "theme.js",
+        "icon.svg",
+        "echarts/index.js",
+    ],
 )
 def test_what_pages_load_is_here(name: str) -> None:
     """Scripts, styles and ECharts are files of this installation, and ours name no other host."""

@@ -1,39 +1,11 @@
-// A ledger's proof, checked here: every hash is computed by this browser (Web Crypto, SHA-256), as RFC 9162 says. The same
-// steps, in Python, are docs/check_proof.py. Signatures are not checked here; `iles ledger check` does that, too.
-const utf8 = new TextEncoder();
+// A ledger's proof, checked here: every hash and every signature is computed by this browser (Web Crypto; SHA-256 as RFC 9162 says,
+// Ed25519). The hashes' steps, in Python, are docs/check_proof.py.
+import { hex, rootOf, same, sha, unhex, utf8 } from "./hashes.js";
+import { checkSignatures } from "./signatures.js";
 
-async function sha(...parts) {
-  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) { bytes.set(part, at); at += part.length; }
-  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
-}
-const hex = (bytes) => [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-const same = (one, other) => hex(one) === hex(other);
-
-function unhex(text) {
-  if (typeof text !== "string" || text.length % 2 || !/^[0-9a-f]*$/.test(text)) throw new Error("the proof holds something that is no lower-case hexadecimal");
-  return Uint8Array.from(text.match(/../g) ?? [], (pair) => parseInt(pair, 16));
-}
 const ended = (bytes, tail) => bytes.length >= tail.length && same(bytes.slice(bytes.length - tail.length), tail);
 
-// The root of a tree of `size` leaves that has this leaf at `index` (RFC 9162 2.1.3.2); null where the path does not fit.
-export async function rootOf(leaf, index, size, path) {
-  let at = index, last = size - 1, found = leaf;
-  for (const step of path) {
-    if (last === 0) return null;
-    if (at % 2 === 1 || at === last) {
-      found = await sha(Uint8Array.of(1), step, found);
-      while (at % 2 === 0 && at !== 0) { at = Math.floor(at / 2); last = Math.floor(last / 2); }
-    } else {
-      found = await sha(Uint8Array.of(1), found, step);
-    }
-    at = Math.floor(at / 2);
-    last = Math.floor(last / 2);
-  }
-  return last === 0 ? found : null;
-}
-
+// True where hashes and signatures are good, null where the hashes are and signatures could not be checked, else false.
 export async function check(proof, held, say) {
   const lines = proof.head.split("\n");
   const digest = hex(await sha(utf8.encode(proof.head)));
@@ -57,9 +29,14 @@ export async function check(proof, held, say) {
     say(opened, opened ? "salt and body are those that the record was made of" : "salt and body are not those that the record was made of");
     if (!opened) return false;
   }
-  return true;
+  return checkSignatures(proof, say);
 }
 
+const SAID = new Map([
+  [true, "The proof is sound: this browser has computed it from the record to the head, and checked who signed both."],
+  [null, "The proof's hashes are sound, computed by this browser from the record to the head. Its signatures are not checked: see why below."],
+  [false, "REFUSED: the proof does not show this record under the head you hold."],
+]);
 const form = document.getElementById("proof");
 form?.addEventListener("submit", async (event) => {
   event.preventDefault();
@@ -68,7 +45,7 @@ form?.addEventListener("submit", async (event) => {
   told.textContent = "…";
   const say = (good, words) => {
     const line = document.createElement("li");
-    line.textContent = `${good ? "✓" : "✗"} ${words}`;
+    line.textContent = `${good === null ? "?" : good ? "✓" : "✗"} ${words}`;
     steps.append(line);
   };
   try {
@@ -77,8 +54,8 @@ form?.addEventListener("submit", async (event) => {
     const given = await answer.json();
     if (!answer.ok) throw new Error(typeof given.detail === "string" ? given.detail : `the portal answered ${answer.status}`);
     const sound = await check(given.proofs?.[0] ?? given, form.elements.head.value.trim(), say);
-    told.dataset.sound = String(sound);
-    told.textContent = sound ? "The proof is sound: this browser has computed it from the record to the head." : "REFUSED: the proof does not lead to the head you hold.";
+    told.dataset.sound = String(sound !== false);
+    told.textContent = SAID.get(sound);
   } catch (error) {
     told.dataset.sound = "false";
     told.textContent = error.message;
