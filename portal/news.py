@@ -13,7 +13,7 @@ from datetime import datetime
 from time import monotonic
 from types import coroutine
 
-PAUSE_S = 1.0  # at least, between two rounds of telling
+PAUSE_S = 0.6  # at least, between two rounds of telling
 MOST = 2_500  # listeners at once
 PATIENCE_S = 10.0  # that one event may take to be taken
 _SILENCE_S = 15.0  # after which a comment keeps the connection open

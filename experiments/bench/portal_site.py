@@ -11,6 +11,7 @@ from pathlib import Path
 
 from cim.platform.memory_store import MemoryStore
 from cim.platform.publications.grid import ExchangeForecast, SafetyAnalysed
+from cim.platform.publications.measured import DeviceLost
 from cim.platform.publications.site import Party, SiteDescribed, WatchedPoint
 from cim.platform.publications.trading import PrognosisTaken
 from pilot.page_sources import sources_of
@@ -24,6 +25,7 @@ from portal.server import serve
 TOKEN = "b" * 43
 AGENTS, AGGREGATORS, POINTS = 10_000, 20, 50
 _ISPS = 96
+_SEEN = 12  # of so many publications one is an alarm that says when it was told, in milliseconds: `seen-MILLISECONDS`
 
 
 class BenchSite:
@@ -52,6 +54,10 @@ class BenchSite:
         self._revision += 1
         now, power = datetime.now(UTC), tuple((number * 37 + isp) % 900 - 450 for isp in range(_ISPS))
         seller, point = f"agr-{number % AGGREGATORS}.bench", f"point-{number // AGGREGATORS % POINTS}"
+        if number % _SEEN == _SEEN - 1:
+            lost = DeviceLost(now, f"seen-{now.timestamp() * 1000:.0f}", "bench")
+            self.store.put("home-1", lost)
+            return type(lost).__name__
         if number % 10:
             told = PrognosisTaken(now, f"p-{number}", seller, point, self.today, number + 1, power)
             self.store.put("dso", told)

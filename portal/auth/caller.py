@@ -16,7 +16,7 @@ PARTY_PATHS: Final = ("/market/", "/data/")
 ROLE_PATHS: Final[dict[Role, tuple[str, ...]]] = {
     Role.PROSUMER: PARTY_PATHS,
     Role.AGGREGATOR: PARTY_PATHS,
-    Role.DSO: ("/dso/", *PARTY_PATHS),
+    Role.DSO: ("/dso/", "/wall", *PARTY_PATHS),
     Role.OCCUPANT: ("/data/",),
     Role.RESEARCHER: ("/data/",),
     Role.ADMINISTRATOR: ("/",),

@@ -10,6 +10,7 @@ from cim.platform.orchestrator.status import DataStatus
 from portal.screens import (
     act,
     bills,
+    book,
     community,
     connection,
     contracts,
@@ -47,6 +48,7 @@ _SCREENS: Final = (
     Screen("dso", "connection", "One connection", DSO_ROLES, connection.make),
     Screen("dso", "flexibility", "Flexibility", DSO_ROLES, flexibility.make),
     Screen("dso", "trading", "Requests and orders", DSO_ROLES, trading.make),
+    Screen("dso", "book", "Order book", DSO_ROLES, book.make),
     Screen("dso", "events", "Events", DSO_ROLES, events.make),
     Screen("dso", "act", "Act", DSO_ROLES, act.make),
     Screen("dso", "works", "Works", DSO_ROLES, works.make),
@@ -63,6 +65,7 @@ _SCREENS: Final = (
     Screen("market", "contracts", "Contracts", MARKET_ROLES, contracts.contracts),
     Screen("market", "negotiations", "Negotiations", MARKET_ROLES, contracts.negotiations),
     Screen("market", "trading", "Offers and orders", MARKET_ROLES, trading.make),
+    Screen("market", "book", "Order book", MARKET_ROLES, book.make),
     Screen("market", "settlements", "Settlements", MARKET_ROLES, settling.make),
     Screen("market", "money", "Money", MARKET_ROLES, settling.money_flows),
     Screen("market", "bills", "Bills", MARKET_ROLES, bills.make),

@@ -99,14 +99,15 @@ def sheet_of(drawing: Drawing) -> Sheet:
         places = {node.name: (EDGE + STEP_X * node.x, EDGE + STEP_Y * node.y) for node in others}
         width = max(x for x, _ in places.values()) + EDGE + 110
         return Sheet(places, width, max(y for _, y in places.values()) + EDGE)
-    left = EDGE + (0 if not others else BESIDE * (1 + max(node.x for node in others)))
+    first = 2 * EDGE  # room for a branch's loading beside it
+    left = first + (0 if not others else BESIDE * (1 + max(node.x for node in others)))
     east, south = (max(getattr(node, way) for node in surveyed) for way in ("x", "y"))
     scale = min(MAP[0] / max(east, 1.0), MAP[1] / max(south, 1.0))
     places = {node.name: (left + scale * node.x, EDGE + scale * node.y) for node in surveyed}
     bottom = EDGE + scale * south
     deep = max((node.y for node in others), default=0.0)
     step = min(2.0 * STEP_Y, max(STEP_Y, (bottom - EDGE) / max(deep, 1.0)))
-    places |= {node.name: (EDGE + BESIDE * node.x, EDGE + step * node.y) for node in others}
+    places |= {node.name: (first + BESIDE * node.x, EDGE + step * node.y) for node in others}
     height = max(bottom, EDGE + step * deep) + EDGE + 34
     return Sheet(places, left + scale * east + EDGE + 110, height, scale, left)
 

@@ -1,4 +1,4 @@
-"""The wall display: the grid at this moment, its exchange, what is ordered, and what is wrong."""
+"""The grid at this moment, its exchange, what is ordered, and what is wrong."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from portal.screens.exchange import exchange
 from portal.screens.feeder_drawing import LEGEND, drawn
 from portal.screens.grid import isp_shown, no_grid, state_line
 from portal.screens.grid_day import grid_day
-from portal.screens.markup import Figure, Html, figures, note, section
+from portal.screens.markup import Figure, Html, figures, link, note, section
 from portal.screens.operation import alarm_table, alarms
 from portal.screens.page import Parts
 from portal.screens.seen import Seen
@@ -58,7 +58,12 @@ def make(seen: Seen) -> Parts:
         drawing, found.flow.voltage_pu[isp], found.flow.loading_pct[isp], f"Feeder of {seen.site.site}: {words}"
     )
     return (
-        section("At a glance", figures(*shown), name="now"),
+        section(
+            "At a glance",
+            figures(*shown),
+            note(Html(f"The same to be read from afar: {link('wall display', '/wall')}.")),
+            name="now",
+        ),
         section("Feeder", Html(f'<p class="note">{words}</p>'), picture, LEGEND, name="feeder"),
         exchange(seen),
         section("Last 24 hours", alarm_table(seen, last_day[:10], "What went wrong"), name="alarms"),

@@ -39,11 +39,13 @@ from portal.screens.measured import Measured
 from portal.screens.page import Screen
 from portal.screens.seen import Seen, Visitor
 from portal.screens.sheets import TABLE, Making, making
+from portal.screens.wall import PATH, WALL, wall_framed
 from portal.sources import PageSources
 from portal.views import SharedAnswer, ViewError
 
 T = TypeVar("T")
 _AT_WORK = 2  # pages made at once; who asks meanwhile waits, and control goes on
+_NEWS: Final = re.compile(r"[0-9a-f]{8}-[0-9]{1,15}")  # an event's identity, see `portal.news`
 _KEPT = 256  # answers for a second
 _KINDS: Final = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 _CACHED: Final = "private, max-age=86400"
@@ -82,7 +84,9 @@ class Pages:
     def __init__(self, site: PageSite) -> None:
         self.site, self.screens = site, catalogue(site.look if site.data is not None or site.look else None)
         self._measured = Measured(site.sources.readings)
-        self._kept: OrderedDict[tuple[str, str, str, Role], SharedAnswer[tuple[int, Sequence[Html]]]] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, str, str, Role, str], SharedAnswer[tuple[int, Sequence[Html]]]] = (
+            OrderedDict()
+        )
         self._room: anyio.CapacityLimiter | None = None
 
     def allowed(self, visitor: Visitor) -> list[Screen]:
@@ -91,7 +95,10 @@ class Pages:
 
     async def parts(self, screen: Screen, visitor: Visitor, request: Request) -> tuple[int, Sequence[Html]]:
         """A page's status and parts; what cannot be shown is a sentence."""
-        key = (screen.path, request.url.query, visitor.who, visitor.role)
+        # Who has heard of news is not shown what was made before them.
+        news = request.headers.get("x-news", "")
+        heard = news if _NEWS.fullmatch(news) else ""
+        key = (screen.path, request.url.query, visitor.who, visitor.role, heard)
         if key not in self._kept:
             query = dict(request.query_params)
             page = Making(screen.path, query)
@@ -171,6 +178,17 @@ def add_screens(app: FastAPI, site: PageSite) -> None:
         described = values((await site.market()).store, SiteDescribed)
         zone = described[-1].timezone if described else "UTC"
         text = framed(screen, pages.allowed(visitor), visitor, told.site, shown, live, zone)
+        return _sent(request, text.encode(), "text/html", {"Content-Security-Policy": POLICY}, status)
+
+    @app.get(PATH, include_in_schema=False)
+    async def wall(request: Request) -> Response:
+        """The wall display, for who may see the grid operator's pages."""
+        visitor = visitor_of(request)
+        if visitor.role not in WALL.roles:
+            raise HTTPException(403, f"this page is not for the role {visitor.role}")
+        status, shown = await pages.parts(WALL, visitor, request)
+        told, described = await site.health(), values((await site.market()).store, SiteDescribed)
+        text = wall_framed(told.site, shown, described[-1].timezone if described else "UTC")
         return _sent(request, text.encode(), "text/html", {"Content-Security-Policy": POLICY}, status)
 
     _add_invoices(app, site)

@@ -220,6 +220,29 @@ def test_what_goes_wrong_is_seen_live(browser: Browser, site: Served) -> None:
     close(page)
 
 
+def test_the_wall_is_read_from_afar_and_changes_by_itself(browser: Browser, site: Served) -> None:
+    """At 1,920 pixels no word is below 16 and no figure below 60, nothing lies outside, and what goes wrong comes by itself."""
+    page = entered(browser, site, DSO_USER, "/wall", viewport={"width": 1920, "height": 1080})
+    page.wait_for_selector("[data-chart] svg")
+    page.evaluate("window.same = true")
+    small = """() => [...document.querySelectorAll("main *")]
+      .filter((one) => [...one.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim()) && one.checkVisibility()
+        && !["title", "script", "style"].includes(one.localName))
+      .filter((one) => !one.closest("svg") || one.closest("svg.feeder"))
+      .map((one) => parseFloat(getComputedStyle(one).fontSize))"""
+    assert min(page.evaluate(small)) >= 16
+    assert page.evaluate("parseFloat(getComputedStyle(document.querySelector('.big b')).fontSize)") >= 60
+    assert page.evaluate("[document.documentElement.scrollWidth, document.documentElement.scrollHeight]") == [
+        1920,
+        1080,
+    ]
+    site.publish("home-d", DeviceLost(site.site.now - timedelta(minutes=2), "home-d.pv", "it does not answer"))
+    page.wait_for_selector(".bad:has-text('home-d.pv: it does not answer')")
+    assert page.evaluate("window.same")
+    assert "as of" in page.inner_text("#live-state")
+    close(page)
+
+
 def test_a_prosumer_sees_its_own_and_gives_and_takes_back_a_consent(browser: Browser, site: Served) -> None:
     """No page of the grid operator is in its menu; a consent that it gives stands there, and is withdrawn by a click."""
     page = entered(browser, site, HOME_USER, "/market/pages/consents")

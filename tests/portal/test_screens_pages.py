@@ -121,6 +121,21 @@ def test_without_a_network_a_page_says_so(tmp_path: Path, path: str) -> None:
     assert "No network" in text
 
 
+def test_the_wall_shows_the_grid_and_asks_for_nothing(tmp_path: Path) -> None:
+    """For the grid operator: feeder, loading now, orders and alarms, with nothing to click or fill in; a prosumer is 403."""
+    status, text = fetch(tmp_path, "/wall", BEARER)
+    assert status == 200
+    assert '<svg class="feeder"' in text
+    assert "1 device lost" in text
+    assert "None runs, none is to come." in text
+    assert EVIL not in text
+    assert not re.search(r"<(a|form|button|input|select)\b", re.sub(r"<a class=\"sheet\".*?</a>", "", text))
+    assert fetch(tmp_path, "/wall", OWNER)[0] == 403
+    without = fetch(tmp_path, "/wall", BEARER, grid=False)
+    assert without[0] == 200
+    assert "No network" in without[1]
+
+
 def test_texts_are_escaped(tmp_path: Path) -> None:
     """A name that holds a script is shown as text, in tables, titles and selections."""
     for path in ("/dso/pages/alarms", "/dso/pages/points", "/market/pages/devices"):
@@ -136,6 +151,23 @@ def test_a_loading_above_the_limit_is_red_and_says_its_unit(tmp_path: Path) -> N
     assert 'class="branch line over"' in text
     assert "line-1: 150.0 % of 100 kVA" in text
     assert "beyond the limit" in text
+
+
+def test_who_has_heard_of_news_is_not_shown_what_was_made_before(tmp_path: Path) -> None:
+    """A page is kept for a second by the event that its visitor had last; what is no event's identity makes none anew."""
+    made = site()
+    app = create_app(made, TOKEN, sources=PageSources(tmp_path / "readings", TwoNodes(), None, {}))
+
+    async def asked(caller: httpx.AsyncClient, news: str) -> bool:
+        return "a late device" in (await caller.get("/dso/pages/alarms", headers={**BEARER, "X-News": news})).text
+
+    async def run() -> list[bool]:
+        async with client(app) as caller:
+            before = [await asked(caller, news) for news in ("0a0b0c0d-1", "<b>")]
+            made.store.put("farm-1", DeviceLost(NOON, "a late device", "no answer"))
+            return [*before, *[await asked(caller, news) for news in ("0a0b0c0d-1", "<i>", "0a0b0c0d-2")]]
+
+    assert asyncio.run(run()) == [False, False, False, False, True]
 
 
 def test_what_may_be_lost_is_a_table_of_the_points_page(tmp_path: Path) -> None:

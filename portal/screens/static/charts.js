@@ -30,6 +30,7 @@ function draw(echarts, place) {
 }
 
 function option({ unit, at, lines }, width) {
+  const size = document.body.dataset.wall ? Math.max(13, Math.round(innerWidth / 90)) : 12; // a wall is read from afar
   const ink = colour("--ink"), soft = colour("--soft"), line = colour("--line"), narrow = width < 560;
   let next = 0;
   const series = lines.map((one) => {
@@ -39,19 +40,22 @@ function option({ unit, at, lines }, width) {
     return {
       name: one.name, type: bar ? "bar" : "line", data: one.values, stack: bar ? "all" : undefined, symbol: "none", animation: false,
       step: bar ? undefined : "end", barCategoryGap: "8%", itemStyle: { color: tint },
-      lineStyle: bar ? undefined : { color: tint, width: one.look === "quiet" ? 1.5 : 2, type: dash },
+      lineStyle: bar ? undefined : { color: tint, width: size > 12 ? 4 : one.look === "quiet" ? 1.5 : 2, type: dash },
     };
   });
   return {
     animation: false, textStyle: { color: ink, fontFamily: "system-ui, sans-serif" }, aria: { enabled: false },
-    grid: { left: 8, right: 12, top: 24, bottom: narrow ? 66 + 22 * Math.min(3, Math.ceil(lines.length / 2) - 1) : 52, containLabel: true },
-    legend: { bottom: 0, type: "scroll", textStyle: { color: ink }, pageTextStyle: { color: ink }, pageIconColor: ink, pageIconInactiveColor: line },
+    grid: { left: 8, right: 12, top: 2 * size, bottom: size > 12 ? 2.6 * size : narrow ? 66 + 22 * Math.min(3, Math.ceil(lines.length / 2) - 1) : 52, containLabel: true },
+    legend: {
+      bottom: 0, type: size > 12 ? "plain" : "scroll", itemHeight: size,
+      textStyle: { color: ink, fontSize: size, ...(size > 12 ? { width: width / (lines.length + 0.5) - 2 * size, overflow: "truncate" } : {}) }, pageTextStyle: { color: ink }, pageIconColor: ink, pageIconInactiveColor: line,
+    },
     tooltip: {
       trigger: "axis", renderMode: "richText", confine: true, backgroundColor: colour("--raised"), borderColor: line, textStyle: { color: ink, fontSize: 12 },
       valueFormatter: (value) => (value === null || value === undefined ? "–" : `${Number(value).toLocaleString("en", { maximumFractionDigits: unit === "pu" ? 4 : 1 })} ${unit}`),
     },
-    xAxis: { type: "category", data: at, axisLabel: { color: soft, formatter: (value) => value.slice(11), hideOverlap: true }, axisLine: { lineStyle: { color: line }, onZero: false } },
-    yAxis: { type: "value", name: unit, nameTextStyle: { color: soft, align: "left" }, scale: unit === "pu", axisLabel: { color: soft }, splitLine: { lineStyle: { color: line } } },
+    xAxis: { type: "category", data: at, axisLabel: { color: soft, fontSize: size, formatter: (value) => value.slice(11), hideOverlap: true }, axisLine: { lineStyle: { color: line }, onZero: false } },
+    yAxis: { type: "value", name: unit, nameTextStyle: { color: soft, align: "left", fontSize: size }, scale: unit === "pu", axisLabel: { color: soft, fontSize: size }, splitLine: { lineStyle: { color: line } } },
     series,
   };
 }

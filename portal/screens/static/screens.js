@@ -3,11 +3,12 @@ import { drawAll, redraw } from "./charts.js";
 
 const root = document.documentElement;
 const told = document.getElementById("live-state");
-const FRESH_MS = 900; // between two fetches of a page that changes all the time
+const FRESH_MS = 300; // at least, between two fetches of a page that changes all the time
 const zone = document.body.dataset.zone || "UTC";
 const clock = new Intl.DateTimeFormat("sv-SE", { timeZone: zone, dateStyle: "short", timeStyle: "short" });
 const INSTANT = /\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d)/g; // as asked.py has it
-let fetching = false, again = false, last = 0;
+// What is under way, what is to be fetched after it, whether there is news, when the last fetch began and how long it took.
+let fetching = false, next = null, wanted = false, due = 0, last = 0, took = 0, newest = "";
 
 // An instant, or those in a sentence, in the site's local time.
 function local(words) { return words.replace(INSTANT, (found) => clock.format(new Date(found))); }
@@ -26,11 +27,14 @@ export async function send(path, method, body) {
 
 // Fetch the page and put in what is different; forms that are being filled in stay as they are.
 async function refresh(address = location.href, kept = true) {
-  if (fetching) { again = true; return; }
+  if (fetching) { next = [address, kept]; return; }
+  clearTimeout(due);
+  due = 0;
+  wanted = false;
   fetching = true;
   last = performance.now();
   try {
-    const answer = await fetch(address, { headers: { Accept: "text/html" } });
+    const answer = await fetch(address, { headers: { Accept: "text/html", "X-News": newest } });
     if (answer.redirected && new URL(answer.url).pathname === "/login") { location.reload(); return; }
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     const found = page.querySelectorAll("[data-part]");
@@ -41,8 +45,16 @@ async function refresh(address = location.href, kept = true) {
     told.textContent = "not reached; shown as it was";
   } finally {
     fetching = false;
-    if (again) { again = false; setTimeout(refresh, Math.max(0, FRESH_MS - (performance.now() - last))); }
+    took = performance.now() - last;
+    if (next) { const asked = next; next = null; refresh(...asked); } else if (wanted) soon();
   }
+}
+
+// Once, as early as may be: a page that takes long is fetched less often.
+function soon() {
+  wanted = true;
+  if (fetching || document.hidden || due) return;
+  due = setTimeout(refresh, Math.max(0, last + Math.max(FRESH_MS, 2 * took) - performance.now()));
 }
 
 function replace(old, fresh, kept) {
@@ -74,11 +86,11 @@ function listen(path) {
   events.addEventListener("changed", (event) => {
     const news = JSON.parse(event.data);
     told.textContent = `live · ${local(news.now)} ${zone}`;
-    if (document.hidden) { again = true; return; }
-    if (performance.now() - last >= FRESH_MS) refresh(); else again = again || (setTimeout(refresh, FRESH_MS), true);
+    newest = event.lastEventId;
+    soon();
   });
   events.addEventListener("error", () => { told.textContent = "not connected; trying again"; });
-  document.addEventListener("visibilitychange", () => { if (!document.hidden && again) { again = false; refresh(); } });
+  document.addEventListener("visibilitychange", () => { if (!document.hidden && wanted) soon(); });
   addEventListener("pagehide", () => events.close());
 }
 
