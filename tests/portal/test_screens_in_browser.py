@@ -221,7 +221,7 @@ def test_what_goes_wrong_is_seen_live(browser: Browser, site: Served) -> None:
 
 
 def test_the_wall_is_read_from_afar_and_changes_by_itself(browser: Browser, site: Served) -> None:
-    """At 1,920 pixels no word is below 16 and no figure below 60, nothing lies outside, and what goes wrong comes by itself."""
+    """At 1,920 pixels no word is below 30 and no figure below 60, nothing lies outside, and what goes wrong comes by itself."""
     page = entered(browser, site, DSO_USER, "/wall", viewport={"width": 1920, "height": 1080})
     page.wait_for_selector("[data-chart] svg")
     page.evaluate("window.same = true")
@@ -230,7 +230,7 @@ def test_the_wall_is_read_from_afar_and_changes_by_itself(browser: Browser, site
         && !["title", "script", "style"].includes(one.localName))
       .filter((one) => !one.closest("svg") || one.closest("svg.feeder"))
       .map((one) => parseFloat(getComputedStyle(one).fontSize))"""
-    assert min(page.evaluate(small)) >= 16
+    assert min(page.evaluate(small)) >= 30
     assert page.evaluate("parseFloat(getComputedStyle(document.querySelector('.big b')).fontSize)") >= 60
     assert page.evaluate("[document.documentElement.scrollWidth, document.documentElement.scrollHeight]") == [
         1920,

@@ -30,7 +30,7 @@ function draw(echarts, place) {
 }
 
 function option({ unit, at, lines }, width) {
-  const size = document.body.dataset.wall ? Math.max(13, Math.round(innerWidth / 90)) : 12; // a wall is read from afar
+  const size = document.body.dataset.wall ? Math.max(13, Math.round(innerWidth / 72)) : 12; // a wall is read from afar
   const ink = colour("--ink"), soft = colour("--soft"), line = colour("--line"), narrow = width < 560;
   let next = 0;
   const series = lines.map((one) => {
