@@ -7,7 +7,6 @@ from typing import Literal
 
 from pydantic import Field
 
-from agents.planning.dispatch.admm import Outcome
 from cim.platform.publications.agreements import ContractAgreed
 from cim.platform.publications.settlement import SettlementAnswered, SettlementTold, last_revisions
 from cim.platform.publications.trading import FlexOffered, FlexRequested, OrderPlaced
@@ -28,6 +27,7 @@ from experiments.run.columns.relief import relief_of
 from experiments.run.columns.settled import settled_and_true
 from experiments.run.columns.undelivered import ordered_and_delivered, ordered_of_dso, undelivered_of
 from experiments.run.dispatch.audit import DispatchAudit
+from experiments.run.dispatch.figures import Dispatch, dispatch_figures
 from experiments.run.grid import GridRecord
 from experiments.run.incidents.figures import IncidentFigures, incident_figures
 from experiments.run.incidents.incident import IncidentKind
@@ -65,59 +65,6 @@ class GridFigures(Figures):
     max_voltage_pu: Both
     max_loading_pct: Both
     violations: BothCounts = Field(description="(bus or branch, ISP) outside the site's limits")
-
-
-class Dispatch(Figures):
-    """The virtual power plants' ADMM."""
-
-    sessions: int = Field(description="in which somebody took part and that found a split: converged and polished")
-    converged: int
-    polished: int = Field(
-        description="did not converge in time and were brought within the band before they were offered"
-    )
-    failed: int = Field(description="found no split within the band; nothing was offered of them")
-    rounds: int = Field(description="of the longest session")
-    worst_gap: float = Field(
-        description="largest gap of a session: cost above a lower bound (weak duality), over the largest of the bound, "
-        "what the request is worth at its price, and 1 ct"
-    )
-    worst_gap_e4: int = Field(
-        0,
-        description="the same gap as money: the cost above the bound of that session, ten-thousandths of the currency unit",
-    )
-    largest_gap_e4: int = Field(
-        0,
-        description="largest cost of a session above its bound, ten-thousandths; mostly another session than `worst_gap`'s",
-    )
-    median_gap: float = Field(description="median of the sessions' gaps")
-    relative_gap: float = Field(description="the gap of all sessions together")
-    total_gap_e4: int = Field(0, description="what all sessions together cost above their bounds, ten-thousandths")
-    compared: int = Field(description="sessions solved again centrally for the gap: all of them")
-    system_gap: float = Field(
-        description="what was ordered of all offers against the cheapest way in which all sellers' models together give as much"
-    )
-    choice_gap: float = Field(
-        description="the part of it that is which members were called (by their contracts' prices, which are not their costs)"
-    )
-    requests_compared: int = Field(description="requests that led to an order, solved so")
-    system_gap_e4: int = Field(
-        0, description="`system_gap` as money, ten-thousandths: what the owners of what was ordered would save together"
-    )
-    ordered_cost_e4: int = Field(
-        0, description="what all that was ordered costs its owners by their own models, ten-thousandths"
-    )
-    dso_pays_e4: int = Field(
-        0,
-        description="what the DSO pays for the same orders, wholly delivered: what is above `ordered_cost_e4` changes hands "
-        "(members' surplus, aggregators' margin) and is part of no gap",
-    )
-    members_get_e4: int = Field(0, description="what the aggregators pay their members of it")
-    coordinated: int = Field(0, description="requests that several sellers answered in price rounds of the DSO's")
-    certified: int = Field(0, description="of those, the ones whose gap could be bounded by what was told alone")
-    certified_gap: float | None = Field(
-        None,
-        description="the bound of their gaps over what they are worth at their prices; null where none was certified",
-    )
 
 
 class LedgerFigures(Figures):
@@ -254,30 +201,7 @@ def summarise(
         "settled_vs_true": settled_and_true(counted, buyers, market, local, hours),
         "relief": relief_of(of_columns, market, bills, traded["delivered_wh"], dso, sorted(buyers)),
         "incidents": incident_figures(incidents_of(store, result.site_agents.rules, dso)),
-        "dispatch": Dispatch(
-            sessions=dispatch.ended(Outcome.CONVERGED) + dispatch.ended(Outcome.POLISHED),
-            converged=dispatch.ended(Outcome.CONVERGED),
-            polished=dispatch.ended(Outcome.POLISHED),
-            failed=dispatch.ended(Outcome.FAILED),
-            rounds=dispatch.rounds,
-            worst_gap=round(dispatch.worst, 6),
-            worst_gap_e4=dispatch.worst_e4,
-            largest_gap_e4=dispatch.largest_e4,
-            median_gap=round(dispatch.median, 6),
-            relative_gap=round(dispatch.overall, 6),
-            total_gap_e4=dispatch.overall_e4,
-            compared=len(dispatch.gaps),
-            system_gap=round(dispatch.system_gap, 6),
-            choice_gap=round(dispatch.choice_gap, 6),
-            requests_compared=len(dispatch.system),
-            system_gap_e4=dispatch.system_gap_e4,
-            ordered_cost_e4=dispatch.ordered_cost_e4,
-            dso_pays_e4=sum(one.dso_pays_e4 for one in dispatch.system),
-            members_get_e4=sum(one.members_get_e4 for one in dispatch.system),
-            coordinated=len(dispatch.coordinated),
-            certified=len(dispatch.certified),
-            certified_gap=None if dispatch.certified_gap is None else round(dispatch.certified_gap, 6),
-        ),
+        "dispatch": dispatch_figures(dispatch),
         "ledger": _ledger(verification),
         "startup_s": round(result.startup_s, 2),
         "wall_s": round(wall_s, 2),

@@ -14,6 +14,8 @@ _SETTLED_PER_TRUE = 1.1
 _DELIVERED = 0.9
 _CENT_E4 = 100.0
 _MADE_WHOLE_PCT = 2.0
+_WORST_GAP = 0.01
+_SYSTEM_GAP = 0.02
 
 
 def checks_of(runs: Sequence[StudyRun]) -> list[Check]:
@@ -32,6 +34,8 @@ def checks_of(runs: Sequence[StudyRun]) -> list[Check]:
         ("worst_bill", "what a member pays more than under local rules, highest (ten-thousandths)", _CENT_E4),
         ("made_whole_pct", "made whole, highest share of all payments without energy, percent", _MADE_WHOLE_PCT),
         ("times_curtailment", "cost of relief over curtailment's, highest", TIMES_CURTAILMENT),
+        ("system_gap", "gap of all sellers' models together, highest", _SYSTEM_GAP),
+        ("worst_gap", "gap of a session, highest", _WORST_GAP),
     ):
         values = [value for run in runs if (value := FIGURES[name].of(run)) is not None]
         if values:

@@ -56,6 +56,11 @@ def _worst_bill(run: StudyRun) -> float | None:
     return max((float(bill.market - bill.local) for bill in run.bills.values()), default=None)
 
 
+def _of_dispatch(name: str) -> Callable[[StudyRun], float | None]:
+    """A figure of the dispatch's audit; None where a run has none."""
+    return lambda run: None if run.dispatch is None else float(getattr(run.dispatch, name))
+
+
 @dataclass(frozen=True)
 class StudyFigure:
     """A figure of a run.
@@ -87,6 +92,10 @@ FIGURES = {
     "times_curtailment": StudyFigure("… over curtailment's", lambda run: run.relief.times_curtailment),
     "worst_bill": StudyFigure("worst member's loss", _worst_bill, 10_000),
     "made_whole_pct": StudyFigure("made whole, % of payments", lambda run: 100 * run.made_whole.share_of_payments),
+    "system_gap": StudyFigure("gap of all sellers, %", _of_dispatch("system_gap"), 0.01),
+    "relative_gap": StudyFigure("gap of all sessions, %", _of_dispatch("relative_gap"), 0.01),
+    "worst_gap": StudyFigure("gap of the worst session, %", _of_dispatch("worst_gap"), 0.01),
+    "worst_gap_e4": StudyFigure("… as money, ct", _of_dispatch("worst_gap_e4"), 100),
     "generation_lost_wh": StudyFigure("sun, wind lost, kWh", lambda run: _market(run).generation_lost_wh, 1000),
     "unserved_ev_wh": StudyFigure("vehicles short, kWh", lambda run: _market(run).unserved_ev_wh, 1000),
 }

@@ -17,6 +17,7 @@ from experiments.run.columns.models import (
     SettledAndTrue,
     Undelivered,
 )
+from experiments.run.dispatch.figures import Dispatch
 
 SCHEMA: Literal["iles.study/1"] = "iles.study/1"
 
@@ -38,6 +39,7 @@ class StudyRun(Figures):
     made_whole: MadeWhole
     settled_vs_true: dict[str, SettledAndTrue]
     relief: Relief
+    dispatch: Dispatch | None = None
     cpu_s: float
 
 

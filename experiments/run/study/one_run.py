@@ -18,6 +18,8 @@ from experiments.run.columns.figures import figures_of
 from experiments.run.columns.relief import relief_of
 from experiments.run.columns.settled import settled_and_true
 from experiments.run.columns.undelivered import ordered_and_delivered, ordered_of_dso, undelivered_of
+from experiments.run.dispatch.audit import audit
+from experiments.run.dispatch.figures import dispatch_figures
 from experiments.run.grid import evaluate
 from experiments.run.run import run_site
 from experiments.run.settings import RunSettings
@@ -27,7 +29,7 @@ from market.uftp import AcceptedDisputed
 
 
 def run_once(settings: RunSettings, program: str, all_columns: bool) -> StudyRun:
-    """Run and measure, in this process and without sockets; no report, no check against the central optimum.
+    """Run and measure, in this process and without sockets; no report, and the ledger is read for the dispatch alone.
 
     Args:
         program: digest of what it is run with.
@@ -36,7 +38,9 @@ def run_once(settings: RunSettings, program: str, all_columns: bool) -> StudyRun
     begun = time.process_time()
     store = MemoryStore(keep_readings=False)
     with tempfile.TemporaryDirectory(prefix="iles-") as folder:
-        result = run_site(settings, Path(folder) / "ledger.db", store, Control.MARKET, lambda _: None)
+        ledger = Path(folder) / "ledger.db"
+        result = run_site(settings, ledger, store, Control.MARKET, lambda _: None)
+        dispatch = dispatch_figures(audit(result, ledger))
     beside = {name: run(settings) for name, run in RUNS.items() if all_columns or name is ColumnName.LOCAL}
     columns, bills = with_bills(result, beside | {ColumnName.MARKET: column_of(result)})
     site, hours = result.site, result.site.isp_minutes / 60
@@ -64,5 +68,6 @@ def run_once(settings: RunSettings, program: str, all_columns: bool) -> StudyRun
         made_whole=made_whole_of(columns[ColumnName.MARKET].payments, bills[ColumnName.MARKET]),
         settled_vs_true=settled_and_true(told, buyers, market, local, hours),
         relief=relief_of(measured, market, bills, traded["delivered_wh"], site.dso.domain, sorted(buyers)),
+        dispatch=dispatch,
         cpu_s=round(time.process_time() - begun, 2),
     )
