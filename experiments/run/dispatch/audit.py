@@ -57,7 +57,8 @@ class DispatchAudit:
 
     Attributes:
         concluded: those in which somebody took part, in order.
-        gaps: of those of them that did not fail, by session.
+        gaps: of those of them that did not fail, by session; those of a coordinated request are one split of all its
+            sellers and have one gap.
         system: of each request of which something was ordered.
         coordinated: of each request that the DSO coordinated, what it told of it.
     """
@@ -66,6 +67,11 @@ class DispatchAudit:
     gaps: dict[str, Gap]
     system: tuple[SystemGap, ...]
     coordinated: tuple[PointCoordinated, ...] = ()
+
+    @property
+    def splits(self) -> list[Gap]:
+        """The gap of each split: of a session by itself, or of all that kept to a request together."""
+        return list({id(gap): gap for gap in self.gaps.values()}.values())
 
     def ended(self, outcome: Outcome) -> int:
         """How many sessions ended so."""
@@ -78,33 +84,33 @@ class DispatchAudit:
 
     @property
     def worst(self) -> float:
-        """The largest relative gap of a session."""
-        return max((gap.relative for gap in self.gaps.values()), default=0.0)
+        """The largest relative gap of a split."""
+        return max((gap.relative for gap in self.splits), default=0.0)
 
     @property
     def worst_e4(self) -> int:
-        """The gap of that session as money, ten-thousandths."""
-        return max((gap.relative, gap.absolute_e4) for gap in self.gaps.values())[1] if self.gaps else 0
+        """The gap of that split as money, ten-thousandths."""
+        return max((gap.relative, gap.absolute_e4) for gap in self.splits)[1] if self.gaps else 0
 
     @property
     def largest_e4(self) -> int:
-        """The largest gap of a session as money, ten-thousandths."""
-        return max((gap.absolute_e4 for gap in self.gaps.values()), default=0)
+        """The largest gap of a split as money, ten-thousandths."""
+        return max((gap.absolute_e4 for gap in self.splits), default=0)
 
     @property
     def overall_e4(self) -> int:
-        """All sessions' gaps together as money, ten-thousandths."""
-        return round(100 * sum(gap.found_ct - gap.bound_ct for gap in self.gaps.values()))
+        """All splits' gaps together as money, ten-thousandths."""
+        return round(100 * sum(gap.found_ct - gap.bound_ct for gap in self.splits))
 
     @property
     def median(self) -> float:
-        """The median of the sessions' relative gaps."""
-        return median(gap.relative for gap in self.gaps.values()) if self.gaps else 0.0
+        """The median of the splits' relative gaps."""
+        return median(gap.relative for gap in self.splits) if self.gaps else 0.0
 
     @property
     def overall(self) -> float:
-        """The relative gap of all sessions as one."""
-        return together(list(self.gaps.values()))
+        """The relative gap of all splits as one."""
+        return together(self.splits)
 
     @property
     def system_gap(self) -> float:
@@ -147,13 +153,18 @@ def audit(result: RunResult, ledger: Path) -> DispatchAudit:
         for s in told
         if s.status != Outcome.FAILED and set(s.members) <= set(result.ended_sessions.get(s.session, {}))
     ]
-    gaps = {s.session: _gap(result, [s], {}) for s in kept}
     factors, prices = ordered_shares(ledger), ordered_prices(ledger)
     requests: dict[tuple[object, ...], list[SessionConcluded]] = {}
     for s in kept:
         if s.purpose == "offer":
             about = (s.at.replace(microsecond=0), s.congestion_point, s.period, s.first_isp, *map(tuple, asked_kw(s)))
             requests.setdefault(about, []).append(s)
+    gaps = {s.session: _gap(result, [s], {}) for s in kept if not s.coordinated}
+    for sessions in requests.values():
+        # Their rooms add up, so that one may use what another leaves: only together can they be told from the best.
+        at_once = [s for s in sessions if s.coordinated]
+        if at_once:
+            gaps |= dict.fromkeys((s.session for s in at_once), _gap(result, at_once, {}))
     system = tuple(
         _system_gap(result, sessions, factors, prices)
         for sessions in requests.values()
@@ -213,8 +224,6 @@ def _gap(result: RunResult, sessions: Sequence[SessionConcluded], factors: Facto
     total_kw = np.sum(moved, axis=0)
     if factors:
         band = as_ordered(band, total_kw)
-    elif sessions[0].coordinated:
-        band = as_part(band, total_kw)
     return gap_of(models, moved, band)
 
 
@@ -244,15 +253,6 @@ def as_ordered(band: Band, ordered_kw: Floats) -> Band:
     low = np.where(band.low_kw > 0, np.minimum(band.low_kw, ordered_kw), band.low_kw)
     high = np.where(band.high_kw < 0, np.maximum(band.high_kw, ordered_kw), band.high_kw)
     return replace(band, low_kw=low, high_kw=high)
-
-
-def as_part(band: Band, total_kw: Floats) -> Band:
-    """The band of a seller that was coordinated with others: its part of the request, and of the room what it came to use."""
-    part = as_ordered(band, total_kw)
-    low = np.where(band.low_kw > 0, part.low_kw, np.minimum(part.low_kw, total_kw))
-    return replace(
-        part, low_kw=low, high_kw=np.where(band.high_kw < 0, part.high_kw, np.maximum(part.high_kw, total_kw))
-    )
 
 
 def _aggregator(result: RunResult) -> AggregatorConfig:

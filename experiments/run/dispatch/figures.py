@@ -20,7 +20,7 @@ class Dispatch(Figures):
     failed: int = Field(description="found no split within the band; nothing was offered of them")
     rounds: int = Field(description="of the longest session")
     worst_gap: float = Field(
-        description="largest gap of a session: cost above a lower bound (weak duality), over the largest of the bound, "
+        description="largest gap of a split: cost above a lower bound (weak duality), over the largest of the bound, "
         "what the request is worth at its price, and 1 ct"
     )
     worst_gap_e4: int = Field(
@@ -31,10 +31,12 @@ class Dispatch(Figures):
         0,
         description="largest cost of a session above its bound, ten-thousandths; mostly another session than `worst_gap`'s",
     )
-    median_gap: float = Field(description="median of the sessions' gaps")
+    median_gap: float = Field(description="median of the splits' gaps")
     relative_gap: float = Field(description="the gap of all sessions together")
     total_gap_e4: int = Field(0, description="what all sessions together cost above their bounds, ten-thousandths")
-    compared: int = Field(description="sessions solved again centrally for the gap: all of them")
+    compared: int = Field(
+        description="splits solved again centrally for the gap: all of them; what sellers did in common rounds is one"
+    )
     system_gap: float = Field(
         description="what was ordered of all offers against the cheapest way in which all sellers' models together give as much"
     )
@@ -76,7 +78,7 @@ def dispatch_figures(found: DispatchAudit) -> Dispatch:
         median_gap=round(found.median, 6),
         relative_gap=round(found.overall, 6),
         total_gap_e4=found.overall_e4,
-        compared=len(found.gaps),
+        compared=len(found.splits),
         system_gap=round(found.system_gap, 6),
         choice_gap=round(found.choice_gap, 6),
         requests_compared=len(found.system),

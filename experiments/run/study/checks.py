@@ -35,7 +35,7 @@ def checks_of(runs: Sequence[StudyRun]) -> list[Check]:
         ("made_whole_pct", "made whole, highest share of all payments without energy, percent", _MADE_WHOLE_PCT),
         ("times_curtailment", "cost of relief over curtailment's, highest", TIMES_CURTAILMENT),
         ("system_gap", "gap of all sellers' models together, highest", _SYSTEM_GAP),
-        ("worst_gap", "gap of a session, highest", _WORST_GAP),
+        ("worst_gap", "gap of a split, highest", _WORST_GAP),
     ):
         values = [value for run in runs if (value := FIGURES[name].of(run)) is not None]
         if values:

@@ -182,3 +182,12 @@ def test_a_store_that_nobody_orders_may_run_by_its_plan() -> None:
     assert (path <= allowed.ceiling_kwh + 1e-9).all()
     assert (allowed.floor_kwh <= small.floor_kwh).all()
     assert gap_of([allowed], [np.zeros(48)], portfolios.band("evening", [battery], 48)).relative >= -1e-9
+
+
+def test_what_sellers_found_in_common_rounds_is_one_split() -> None:
+    """Two sessions with one gap count once: in the money of all, their median and how many were compared."""
+    shared, alone = Gap(30.0, 20.0, 20.0), Gap(11.0, 10.0, 10.0)
+    audited = DispatchAudit((), {"east": shared, "west": shared, "hold": alone}, ())
+    assert (len(audited.splits), audited.overall_e4) == (2, 1100)
+    assert audited.median == pytest.approx(0.3)
+    assert audited.overall == pytest.approx(11 / 30)

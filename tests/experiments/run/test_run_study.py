@@ -17,6 +17,9 @@ from cim.model.errors import BadInput
 from experiments.report.study_page import render_study
 from experiments.run.columns.column import ColumnName
 from experiments.run.columns.models import BillFigures, ColumnFigures, MadeWhole, Relief, SettledAndTrue
+from experiments.run.dispatch.audit import DispatchAudit
+from experiments.run.dispatch.figures import dispatch_figures
+from experiments.run.dispatch.gaps import Gap
 from experiments.run.study import study_command
 from experiments.run.study.checks import checks_of
 from experiments.run.study.figures import FIGURES, beside_their_day, quantiles_of, study_of
@@ -105,6 +108,24 @@ def test_what_a_run_comes_down_to() -> None:
     little = run(DAYS[0], 0, local_wh=19_999)
     assert FIGURES["bought_per_need"].of(little) is None
     assert FIGURES["ct_per_relieved_kwh"].of(little) is None
+
+
+def test_a_study_holds_the_worst_gap_of_its_runs() -> None:
+    """Of three runs, one without an audit, the worst says whether the gap of all sellers and that of a split are held."""
+    far = dispatch_figures(DispatchAudit((), {"a": Gap(103.0, 100.0, 100.0), "b": Gap(50.0, 50.0, 50.0)}, ()))
+    near = dispatch_figures(DispatchAudit((), {"a": Gap(100.5, 100.0, 100.0)}, ()))
+    runs = [
+        run(DAYS[0], seed).model_copy(update={"dispatch": found})
+        for seed, found in enumerate((near, far, None), start=2)
+    ]
+    held = {check.words: (check.value, check.held) for check in checks_of(runs)}
+    assert held["gap of a split, highest"] == (0.03, False)
+    assert held["gap of all sellers' models together, highest"] == (0.0, True)
+    assert held.keys() - {check.words for check in checks_of(runs[2:])} == {
+        "gap of a split, highest", "gap of all sellers' models together, highest"}  # fmt: skip
+    study = study_of("strem", runs, checks_of(runs))
+    assert study.figures["relative_gap"].highest == pytest.approx(0.02)
+    assert far.worst_gap_e4 == 300
 
 
 def test_a_study_counts_runs_with_broken_limits() -> None:
