@@ -76,14 +76,16 @@ def test_the_dispatch_is_close_to_the_central_optimum(day: dict[str, Any]) -> No
     the median, and no session costs half a cent more. Of a session that is worth three cents that may be a large share.
     """
     dispatch = day["dispatch"]
-    assert dispatch["compared"] == dispatch["sessions"] == dispatch["converged"] + dispatch["polished"] > 0
+    assert dispatch["sessions"] == dispatch["converged"] + dispatch["polished"]
+    # Both sellers' sessions of a coordinated request are one split.
+    assert dispatch["compared"] == dispatch["sessions"] - dispatch["coordinated"] > 0
     assert dispatch["failed"] == 0
     assert 0 <= dispatch["median_gap"] < 0.01
     assert dispatch["median_gap"] <= dispatch["worst_gap"]
     assert 0 <= dispatch["worst_gap_e4"] <= dispatch["largest_gap_e4"] < 50
     assert 0 <= dispatch["relative_gap"] < 0.01
     assert dispatch["requests_compared"] > 0
-    assert 0 <= dispatch["system_gap"] < 0.2
+    assert 0 <= dispatch["system_gap"] < 0.02
     assert -1e-3 <= dispatch["choice_gap"] <= dispatch["system_gap"] + 1e-3
 
 
