@@ -18,6 +18,7 @@ from agents.assembly.past_weather import past_temperatures_c
 from agents.assembly.planned_keys import planned_keys
 from agents.assembly.providers import connection_of, member_days
 from agents.assembly.roles import agent_spec
+from agents.assembly.service_of_site import service_sale, service_terms
 from agents.assembly.site_agents import SiteAgents
 from agents.assembly.tariffs_of_site import tariff_of
 from agents.planning.elements.element import ElementConfig
@@ -140,7 +141,7 @@ def agents_of_site(
         )
         config = config if buyer is None else replace(config, balancing=balancing_terms(site, buyer))
         agents.append(agent_spec(party.name, "aggregator", seeds[party.name], config))
-    of_dso = replace(site_dso_config(site, metered_kw), balancing=buyer is not None)
+    of_dso = replace(site_dso_config(site, metered_kw), balancing=buyer is not None, service=service_terms(site))
     agents.append(agent_spec(site.dso.name, "dso", seeds[site.dso.name], of_dso))
     exchange = exchange_config(site, profiles, opening, sun)
     for point in site.congestion_points:
@@ -159,6 +160,7 @@ def agents_of_site(
     iles = IlesConfig(
         WEATHER, names, site.ledger.name, site.dso.name, exchange, None, *free, _limited_homes(site), pool
     )
+    iles = replace(iles, service=service_sale(site))
     agents.append(agent_spec(site.iles.name, "iles", seeds[site.iles.name], iles, WEATHER))
     if buyer is not None:
         agents.append(agent_spec(buyer.name, "tso", seeds[buyer.name], tso_config(site, buyer, rules, seed)))

@@ -34,7 +34,7 @@ _E4_PER_CT = 100  # the market counts in ten-thousandths of the currency unit
 
 def prosumer_selling(terms: MarketTerms) -> NegotiationPreferences:
     """What a prosumer wants from its aggregator for its flexibility."""
-    return _preferences(Side.SELLER, terms.prosumers_sell, terms, terms.negotiation.members)
+    return preferences(Side.SELLER, terms.prosumers_sell, terms, terms.negotiation.members)
 
 
 def element_costs(costs: FlexibilityCosts) -> ElementCosts:
@@ -62,8 +62,8 @@ def aggregator_config(
         market=market,
         ledger=ledger,
         members=members,
-        buying=_preferences(Side.BUYER, terms.aggregators_buy, terms, terms.negotiation.members),
-        selling=_preferences(Side.SELLER, terms.aggregators_sell, terms, terms.negotiation.dso),
+        buying=preferences(Side.BUYER, terms.aggregators_buy, terms, terms.negotiation.members),
+        selling=preferences(Side.SELLER, terms.aggregators_sell, terms, terms.negotiation.dso),
         limits=_limits(terms.member_contract),
         plant_from_w=round(terms.plant_contract_from_w.value),
         margin_pct=int(terms.offer_margin_pct.value),
@@ -118,7 +118,7 @@ def dso_config(
         points=points,
         connections=connections,
         aggregators=aggregators,
-        buying=_preferences(Side.BUYER, terms.dso_buys, terms, terms.negotiation.dso),
+        buying=preferences(Side.BUYER, terms.dso_buys, terms, terms.negotiation.dso),
         limits_of_contracts=_limits(terms.dso_option),
         option=_option(terms),
         margin_pct=terms.loading_reserve_pct.value,
@@ -205,7 +205,8 @@ def _limits(limits: SiteLimits) -> ContractLimits:
     )
 
 
-def _preferences(side: Side, prices: PriceRange, terms: MarketTerms, strategy: str) -> NegotiationPreferences:
+def preferences(side: Side, prices: PriceRange, terms: MarketTerms, strategy: str) -> NegotiationPreferences:
+    """What a side wants by a range of prices, conceding as the site's parties do."""
     tender = terms.negotiation.tender
     return NegotiationPreferences(
         side,

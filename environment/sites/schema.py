@@ -17,6 +17,7 @@ from environment.sites.devices import Device
 from environment.sites.islanding import Islanding
 from environment.sites.market import FlexibilityCosts, MarketTerms
 from environment.sites.ratings import Name, NotNegative, Part, Positive, Rating, Share
+from environment.sites.service import MicrogridService
 from environment.sites.shapes import Shaped
 from environment.sites.tariffs import CustomerKind, Tariffs
 from environment.sites.wholesale import Wholesale
@@ -262,6 +263,7 @@ class Site(Part):
         islanding: how the site goes on without the grid; None: it does not.
         volt_var: the inverters' local rule; None: they give no reactive power.
         wholesale: how its energy is traded as one balance group; None: nobody says.
+        microgrid_service: the microgrid as a service that the DSO buys; None: it does not.
         balancing: who buys balancing energy where a run asks for that; None: nobody.
         meter_data_company: who reads the meters for all parties; where there is none, each owner tells its own to all.
     """
@@ -303,6 +305,7 @@ class Site(Part):
     volt_var: VoltVar | None = None
     wholesale: Wholesale | None = None
     balancing: Balancing | None = None
+    microgrid_service: MicrogridService | None = None
     prosumers: Annotated[tuple[Prosumer, ...], Field(min_length=1)]
 
     def model_copy(self, *, update: Mapping[str, object] | None = None, deep: bool = False) -> Self:

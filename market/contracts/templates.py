@@ -136,6 +136,20 @@ TEMPLATES: Mapping[str, Template] = MappingProxyType(
                 activation_price=ActivationPriceKind.MAXIMUM,
                 reserved=False,
             ),
+            Template(  # the microgrid as a service to a DSO: it stands by; what is called is ordered of its sellers
+                name="microgrid-service",
+                days_of_week=_EVERY_DAY,
+                start_minute=0,
+                end_minute=1440,
+                max_activations=100,
+                counted_per=CountedPer.DAY,
+                max_runtime_isps=100,
+                recovery_isps=0,
+                penalty_e4_per_kwh=0,
+                capacity_price_e4_per_kw_day=600,
+                volume_price_e4_per_kwh=0,
+                activation_price=ActivationPriceKind.MAXIMUM,
+            ),
         )
     }
 )

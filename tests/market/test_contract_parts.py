@@ -44,6 +44,7 @@ BEGINS: dict[str, tuple[int, int, int, int, int, int, ActivationPriceKind, bool]
     "plant-daily": (8, 32, 0, 2000, 500, 800, ActivationPriceKind.MAXIMUM, True),
     "dso-flexoption": (6, 32, 0, 3000, 600, 1500, ActivationPriceKind.MAXIMUM, True),
     "dso-framework": (24, 96, 0, 3000, 0, 1500, ActivationPriceKind.MAXIMUM, False),
+    "microgrid-service": (100, 100, 0, 0, 600, 0, ActivationPriceKind.MAXIMUM, True),
     "balancing-framework": (100, 100, 0, 2000, 0, 10_000, ActivationPriceKind.MAXIMUM, False),
 }
 

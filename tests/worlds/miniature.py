@@ -27,6 +27,7 @@ from agents.roles.aggregator import AggregatorRole, Member
 from agents.roles.device_agent import DeviceAgent, MeterAgent
 from agents.roles.dso import DsoRole
 from agents.roles.dso.config import BuyingRules, GridConnection
+from agents.roles.dso.service_terms import ServiceTerms
 from agents.roles.effects import (
     Append,
     Arm,
@@ -54,7 +55,7 @@ from agents.roles.events import (
     Recorded,
     Started,
 )
-from agents.roles.iles_manager import IlesConfig, IlesRole, LimitedHome, PoolConfig
+from agents.roles.iles_manager import IlesConfig, IlesRole, LimitedHome, PoolConfig, ServiceSale
 from agents.roles.ledger_keeper import KeeperRole
 from agents.roles.prosumer import ProsumerRole
 from agents.roles.role import Role
@@ -70,6 +71,7 @@ from market.ledger.party_keys import KEEPER
 from market.ledger.records import Party
 from market.ledger.signing import Signer, key_from_seed, simulation_seed
 from market.ledger.store import LedgerStore
+from market.negotiation.concession import NegotiationPreferences, Side, Terms
 from market.register.agreed_switches import ServedConnection
 from market.register.providers import NOTICE_DAYS, ProviderSwitch, days_with
 from market.rules import Control, MarketRules, PlannedKeyChange
@@ -113,6 +115,13 @@ TSO = TsoConfig(
 )  # fmt: skip
 
 
+# Two kilowatts less from six to ten in the evening, told half an hour before; nine tenths of it ready, or it costs thrice.
+SERVICE = ServiceTerms(
+    -2000, 18 * 60, 22 * 60, 30, 90, 3, NegotiationPreferences(Side.BUYER, Terms(0, 300), Terms(0, 900), 6)
+)
+SALE = ServiceSale(NegotiationPreferences(Side.SELLER, Terms(0, 1200), Terms(0, 500), 6), 30, 90, 3)
+
+
 def with_parties(market: MarketRules, *names: str) -> MarketRules:
     """The same with further parties, each with a domain and a key."""
     domains = {name: f"{name}.example" for name in names}
@@ -140,6 +149,7 @@ class Miniature:
         switches: by home, to which other aggregator it goes over, and when.
         coordinated: the DSO brings both sellers to one price before they offer.
         free_to_change: homes may ask for the other aggregator while the market lives.
+        service: the DSO buys the microgrid as a service in the evening.
         needed_w: [T] what a TSO buys of balancing energy on the first day; without it there is none.
     """
 
@@ -159,8 +169,9 @@ class Miniature:
         coordinated: bool = False,
         free_to_change: bool = False,
         needed_w: tuple[int, ...] = (),
+        service: bool = False,
     ) -> None:
-        self.needed_w = needed_w
+        self.needed_w, self.service = needed_w, service
         self.free_to_change = free_to_change
         self.keeping_share, self.switches, self.coordinated = keeping_share, switches, coordinated
         self.rules = replace(rules(days), key_changes=key_changes, mechanism=mechanism)
@@ -227,12 +238,14 @@ class Miniature:
         dso_config = terms.dso_config(
             NETWORK, limits, (point,), connections, ("agr", "agr-2"), term_days=self.term_days, margin_pct=3,
             buying_rules=rules, coordinates=self.coordinated, balancing=bool(self.needed_w),
+            service=SERVICE if self.service else None,
         )  # fmt: skip
         cast["dso"] = DsoRole("dso", market, key("dso"), dso_config)
         free: dict[str, Any] = {"homes": tuple(LimitedHome(home, f"ean.{home}", BATTERY_W) for home in HOMES)}
         if self.free_to_change:
             known = (ServedConnection(f"ean.{h}", h, SELLER[h], self.switches.get(h, ())) for h in HOMES)
             free |= {"connections": tuple(known), "aggregators": ("agr", "agr-2")}
+        free |= {"service": SALE} if self.service else {}
         if self.needed_w:
             places = (PoolPlace("agr", players.POINT), PoolPlace("agr-2", players.POINT))
             free |= {"pool": PoolConfig("tso", FEEDER, places, GATE_MIN, ACTIVATION_S, SMALLEST_W)}

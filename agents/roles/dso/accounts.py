@@ -9,6 +9,7 @@ from fractions import Fraction
 from agents.roles.dso.config import DsoConfig
 from agents.roles.dso.consumption_limits import ConsumptionLimits
 from agents.roles.dso.curtailment import Curtailment
+from agents.roles.dso.microgrid_service import ServiceBuying
 from agents.roles.dso.ordering import Ordering
 from agents.roles.dso.prognoses import Prognoses
 from agents.roles.dso.requests import Requests
@@ -17,6 +18,8 @@ from agents.roles.parts.keys import SellerPointDay
 from agents.roles.parts.meter_data import MeterData
 from agents.roles.parts.reservations import Reservations
 from agents.roles.parts.settlement import SellerAccount
+from market.contracts.reservations import reserved_on
+from market.contracts.service_level import availability_row, service_isps
 from market.register.providers import aggregator_on
 from market.rules import MarketRules
 from market.settlement.baseline_checks import BaselineCheck, baseline_check, with_procured
@@ -42,12 +45,38 @@ class DsoAccounts:
         prognoses: Prognoses,
         curtailment: Curtailment,
         emergencies: ConsumptionLimits,
+        service: ServiceBuying | None = None,
     ) -> None:
+        self._service = service
         self._rules, self._config, self._prognoses = rules, config, prognoses
         self._reservations, self._curtailment, self._emergencies = reservations, curtailment, emergencies
         self._contracts, self._ordering, self._requests, self._meters = contracts, ordering, requests, meters
 
-    def of(self, seller: str, period: date) -> SellerAccount:
+    def of(self, seller: str, period: date) -> SellerAccount | None:
+        """What is owed for a day; None to the community where no service of its stands by."""
+        return self._of_service(period) if seller == self._config.market else self._of_seller(seller, period)
+
+    def _of_service(self, period: date) -> SellerAccount | None:
+        """The microgrid as a service: what was told in time and, where it was ordered, came."""
+        known = None if self._service is None else self._service.contract_on(period)
+        if self._service is None or known is None:
+            return None
+        contract, level = known
+        up, ordered_w, missing_w = contract.amount_up_w > 0, Counter[int](), Counter[int]()
+        for seller in self._config.aggregators:
+            for row in (isp for order in self._of_seller(seller, period).orders for isp in order.isps):
+                if row.ordered_flex_power_w and (row.ordered_flex_power_w > 0) is up:
+                    ordered_w[row.start] += abs(row.ordered_flex_power_w)
+                    missing_w[row.start] += abs(row.ordered_flex_power_w) - abs(row.delivered_flex_power_w)
+        day = self._rules.day(period)
+        reserved = reserved_on(contract, {}, day)
+        hours = [bool(reserved.get(isp)) for isp in range(1, day.count + 1)]
+        isps = service_isps(contract, hours, self._service.told_w(period), ordered_w, missing_w)
+        part = ContractSettlement(contract.contract_id, period, isps)
+        deducted = availability_row(contract, level, part)
+        return SellerAccount(() if deducted is None else (deducted,), (part,))
+
+    def _of_seller(self, seller: str, period: date) -> SellerAccount:
         """A seller's orders settled point by point, and what its contract reserved."""
         count = self._rules.day(period).count
         rows, checks = list[FlexOrderSettlement](), list[BaselineCheck]()

@@ -8,6 +8,7 @@ from datetime import date
 from functools import cached_property
 
 from agents.planning.grid_safety.assessment import PointGrid
+from agents.roles.dso.service_terms import ServiceTerms
 from cim.codec.codec import wire
 from cim.model.arrays import Floats
 from cim.model.grouping import grouped
@@ -15,7 +16,9 @@ from environment.feeder import Limits, Line, Network, QvInverter
 from environment.feeder.parts import parts_of
 from market.billing.tariff import Tariff
 from market.contracts.connection_terms import NOTHING_AGREED, ConnectionTerms, Usage, usage_fault
+from market.contracts.contract import FlexContract
 from market.contracts.limits import ContractLimits
+from market.contracts.service_level import SERVICE
 from market.negotiation.concession import NegotiationPreferences
 from market.register.agreed_switches import Agreed, KnownSwitches
 from market.register.prequalification import ProductRules
@@ -211,6 +214,7 @@ class DsoConfig:
         buying_rules: how surely something must be needed.
         outside: what its other means cost.
         product: what a unit must be able to do to be prequalified.
+        service: it buys the microgrid as a service; None: it does not.
         balancing: it tells sellers what it leaves free for balancing energy.
         coordinates: it coordinates the sellers at a congestion point by price rounds before they offer.
         ties: normally open lines, to be closed where a branch is out.
@@ -240,6 +244,13 @@ class DsoConfig:
     ties: tuple[Line, ...] = ()
     inverters: tuple[QvInverter, ...] = ()
     balancing: bool = False
+    service: ServiceTerms | None = None
+
+    def wants(self, contract: FlexContract) -> NegotiationPreferences:
+        """What it wants of a contract."""
+        if self.service is not None and contract.template == SERVICE:
+            return self.service.buying
+        return self.buying.for_contract(contract)
 
     def following(self, agreed: Agreed) -> DsoConfig:
         """The same whose connections' switches are also those that are agreed while the site lives, as known when asked."""

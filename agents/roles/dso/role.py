@@ -15,6 +15,7 @@ from agents.roles.dso.forecast_errors import ForecastErrors
 from agents.roles.dso.incomplete_points import IncompletePoints
 from agents.roles.dso.instance_control import InstanceControl
 from agents.roles.dso.meter_history import MeterHistory
+from agents.roles.dso.microgrid_service import ServiceBuying
 from agents.roles.dso.non_firm_capacity import NonFirmCapacity
 from agents.roles.dso.offers_by_hand import OffersByHand
 from agents.roles.dso.order_checks import OrderChecks
@@ -63,7 +64,7 @@ class DsoRole(Role):
         known = SwitchesKnown(me, config.market, config.forget_changes)
         config = config.following(known.of)
         contracts = Contracts(me, remembers=lambda contract: contract.buyer == me.domain)
-        negotiation = ContractNegotiation(me, ledger, contracts, wants=config.buying.for_contract)
+        negotiation = ContractNegotiation(me, ledger, contracts, wants=config.wants)
         carries_w = {c.usage_point: c.carries_w for c in config.connections}
         meters = MeterData(
             me, dict.fromkeys(carries_w), elements=True, carries_w=carries_w, facilitator=name, by_company=True
@@ -113,6 +114,7 @@ class DsoRole(Role):
         standing = StandingOffers(me, prognoses, revocations)
         trading = TradingRounds(me, config, requests, expected, revocations, non_firm, by_hand, standing, works)
         reservations = Reservations(me)
+        service = None if config.service is None else ServiceBuying(me, config, config.service, contracts, negotiation)
         accounts = DsoAccounts(
             rules,
             config,
@@ -124,11 +126,12 @@ class DsoRole(Role):
             prognoses=prognoses,
             curtailment=curtailment,
             emergencies=emergencies,
+            service=service,
         )
         settlement = SettlementAsBuyer(
             me,
             ledger,
-            sellers=config.aggregators,
+            sellers=config.aggregators if service is None else (*config.aggregators, config.market),
             account=accounts.of,
             needed=lambda _: config.aggregators,
             contracts=contracts,
@@ -187,4 +190,5 @@ class DsoRole(Role):
             Refusals(me),
             HeadCosigning(me, ledger),
             *((BalancingRoom(me, config),) if config.balancing else ()),
+            *(() if service is None else (service,)),
         )

@@ -7,6 +7,7 @@ from agents.roles.iles_manager.balancing_pool import PoolConfig
 from agents.roles.iles_manager.islanding import IslandLeading, IslandLeadingState, IslandUnits
 from agents.roles.iles_manager.limit_keeping import LimitedHome
 from agents.roles.iles_manager.role import AssetRegistration, IlesConfig, IlesRole
+from agents.roles.iles_manager.service_selling import ServiceSale
 
 __all__ = [
     "AssetRegistration",
@@ -17,4 +18,5 @@ __all__ = [
     "IslandUnits",
     "LimitedHome",
     "PoolConfig",
+    "ServiceSale",
 ]

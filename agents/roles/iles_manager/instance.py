@@ -17,6 +17,7 @@ from agents.roles.part import MOMENT, Part, Recovery, on
 from agents.roles.parts.keys import SellerPointDay
 from agents.roles.parts.recovery import LedgerHistory
 from cim.codec.codec import wire
+from cim.model.grouping import grouped
 from market.uftp import DPrognosis
 
 
@@ -114,6 +115,25 @@ class InstanceAggregation(Part[InstanceAggregationState]):
             return None
         rows = [told[place].rest_w if place in told else one.power_w for place, one in prognoses.items()]
         return tuple(sum(column) for column in zip(*rows, strict=True))
+
+    def once_w(self, period: date) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
+        """[T] how far the whole could fall and rise off what is expected in each ISP if it alone is called, watts; or None."""
+        prognoses, told = self._forecasting.of_day(period), self._told(period)
+        if not prognoses:
+            return None
+        return self._moves(merged(told[place].gives for place in prognoses if place in told), period)
+
+    def sellers_once_w(self, period: date) -> dict[str, tuple[tuple[int, ...], tuple[int, ...]]]:
+        """The same of what each seller's portfolios (an agent's) told, by themselves."""
+        told = grouped(self._told(period).items(), lambda one: one[0].seller)
+        return {name: self._moves(merged(one.gives for _, one in mine), period) for name, mine in told.items()}
+
+    def _moves(self, gives: BothWays, period: date) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        count, found = self.rules.day(period).count, list[tuple[int, ...]]()
+        for bands in (gives.down, gives.up):
+            rows = [band.once_w(self.rules.hours) for band in bands]
+            found.append(tuple(sum(column) for column in zip(*rows, strict=True)) if rows else (0,) * count)
+        return found[0], found[1]
 
     def _told(self, period: date) -> dict[SellerPointDay, PortfolioFlexibility]:
         return {place: one for place, one in sorted(self.state.told.items()) if place.period == period}

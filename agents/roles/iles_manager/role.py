@@ -9,23 +9,20 @@ from datetime import datetime, timedelta
 from agents.roles.effects import Arm, Effect, Poll, Publish, Send, Timer
 from agents.roles.events import Connected, Measured
 from agents.roles.identity import AgentIdentity
-from agents.roles.iles_manager.balancing_pool import BalancingPool, PoolConfig
+from agents.roles.iles_manager.balancing_pool import PoolConfig
+from agents.roles.iles_manager.community_sales import CommunitySales
 from agents.roles.iles_manager.forecasting import ExchangeForecasting
 from agents.roles.iles_manager.instance import InstanceAggregation
 from agents.roles.iles_manager.islanding import IslandLeading, IslandUnits
 from agents.roles.iles_manager.limit_keeping import LimitedHome, LimitKeeping
+from agents.roles.iles_manager.service_selling import ServiceSale
 from agents.roles.iles_manager.switch_recording import SwitchRecording
 from agents.roles.messages import WeatherBulletin
 from agents.roles.part import Part, Recovery, on
-from agents.roles.parts.contracts import Contracts
 from agents.roles.parts.cosigning import HeadCosigning
-from agents.roles.parts.direct_settling import DirectSettling
 from agents.roles.parts.exchange_bands import ExchangeBands, ExchangeConfig
-from agents.roles.parts.exchange_metering import ExchangeMetering
-from agents.roles.parts.filing import LedgerFiling, NoState
+from agents.roles.parts.filing import NoState
 from agents.roles.parts.key_changes import KeyChanges
-from agents.roles.parts.negotiation import ContractNegotiation
-from agents.roles.parts.operated_days import OperatedDays
 from agents.roles.parts.recovery import LedgerHistory
 from agents.roles.parts.register_keeping import RegisterKeeping
 from agents.roles.publications import assets_registered
@@ -36,7 +33,6 @@ from cim.model.devices import WeatherForecast
 from cim.model.errors import BadInput
 from cim.platform.publications.incidents import RuleBroken
 from market.assets.publication import AssetPublication, AssetRegister
-from market.negotiation.concession import NegotiationPreferences, Side, Terms
 from market.register.agreed_switches import ServedConnection
 from market.register.providers import aggregators_of
 from market.rules import MarketRules
@@ -54,9 +50,6 @@ from market.uftp import (
     DsoPortfolioUpdateResponse,
 )
 
-# It sells for all and keeps nothing, so it takes what it is offered: what is owed is cleared, or stands in the site file.
-SELLING = NegotiationPreferences(Side.SELLER, Terms(0, 0), Terms(0, 0), 1, strategy="take-it-or-leave-it")
-
 
 @wire("iles.Config")
 @dataclass(frozen=True, slots=True)
@@ -66,6 +59,7 @@ class IlesConfig:
     Attributes:
         island: what it leads when mains are lost; None: nothing.
         homes: connections whose devices a limit of the whole microgrid holds.
+        service: the community as a service, as it is sold to the DSO; None: it is not.
         pool: how it bids balancing energy for all; None: nobody buys any.
         connections, aggregators: of which owners may ask for which others while the site lives; none: nobody can.
     """
@@ -80,6 +74,7 @@ class IlesConfig:
     aggregators: tuple[str, ...] = ()
     homes: tuple[LimitedHome, ...] = ()
     pool: PoolConfig | None = None
+    service: ServiceSale | None = None
 
     def without(self, away: Collection[str]) -> IlesConfig:
         """The same where these aggregators cannot be changed to or from: they live elsewhere, where no such message comes."""
@@ -245,8 +240,15 @@ class IlesRole(Role):
         forecasting = ExchangeForecasting(me)
         instance = InstanceAggregation(me, config.dso, forecasting)
         limits = LimitKeeping(me, config.dso, config.homes, instance)
-        contracts = Contracts(me, remembers=lambda contract: contract.seller == me.domain)
-        negotiation = ContractNegotiation(me, config.ledger, contracts, wants=lambda _: SELLING)
+        sales = CommunitySales(
+            me,
+            ledger=config.ledger,
+            dso=config.dso,
+            pool=config.pool,
+            service=config.service,
+            instance=instance,
+            limits=limits,
+        )
         super().__init__(
             me,
             WeatherBulletins(me, config.weather, config.prosumers),
@@ -265,27 +267,10 @@ class IlesRole(Role):
             limits,
             ExchangeBands(me, config.exchange),
             HeadCosigning(me, config.ledger),
-            KeyChanges(me, config.ledger, lambda: not negotiation.is_talking),
+            KeyChanges(me, config.ledger, lambda: sales.is_quiet),
             *(() if config.island is None else (IslandLeading(me, config.island),)),
-            *(() if config.pool is None else _selling(me, config, config.pool, limits, contracts, negotiation)),
+            *sales.parts,
         )
-
-
-def _selling(
-    me: AgentIdentity,
-    config: IlesConfig,
-    pool: PoolConfig,
-    limits: LimitKeeping,
-    contracts: Contracts,
-    negotiation: ContractNegotiation,
-) -> tuple[Contracts, ContractNegotiation, LedgerFiling, ExchangeMetering, DirectSettling, BalancingPool, OperatedDays]:
-    """The parts by which the community is sold as one."""
-    filing, metering = LedgerFiling(me, config.ledger), ExchangeMetering(me, pool.meter)
-    settling = DirectSettling(me, config.ledger)
-    balancing = BalancingPool(
-        me, pool, limits=limits, contracts=contracts, metering=metering, settling=settling, filing=filing
-    )
-    return contracts, negotiation, filing, metering, settling, balancing, OperatedDays(me)
 
 
 def _follows(new: Connection, known: Connection) -> bool:
