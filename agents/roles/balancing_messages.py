@@ -13,7 +13,7 @@ from agents.planning.balancing.offers import BalancingStep
 from cim.codec.codec import wire
 from market.balancing.clearing import BalancingBid
 from market.balancing.pool import PoolPlace
-from market.uftp import FlexOrder
+from market.uftp import FlexOrder, Header
 
 OFFERED, POOLED = timedelta(minutes=4), timedelta(minutes=2)  # before the TSO's gate
 ORDERED = "balancing-order"  # the kind of the TSO's record of a call (`BalancingOrdered`)
@@ -73,6 +73,11 @@ class BalancingOrdered:
     nomination_w: int
     premium_e4_per_kwh: int
     accepted_w: tuple[tuple[str, int], ...]
+
+    @property
+    def header(self) -> Header:
+        """Of its order: whom the record is about."""
+        return self.order.header
 
 
 @wire("balancing.BalancingCalled")
