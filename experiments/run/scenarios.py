@@ -8,6 +8,7 @@ A scenario says which figure counts; the others stand beside it, of every column
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import numpy as np
 from pydantic import Field
@@ -16,6 +17,7 @@ from cim.model.intervals import LocalDay
 from environment.sites.schema import Site
 from experiments.run.columns.column import Column, ColumnName
 from experiments.run.columns.models import ColumnFigures, Figures
+from experiments.run.columns.sold_balancing import balancing_figures, known_before
 from experiments.run.settings import RunSettings, ScenarioName
 
 Beyond = Callable[[ColumnName, Column], Mapping[str, float]]
@@ -83,7 +85,9 @@ class Kpi(Figures):
     """A scenario's scores.
 
     `perfect_foresight` is the operation with least bills within the limits, not the one with most of the score; in `market` that
-    with the least cost of energy at day-ahead prices, in `islanding` one that also holds what the days' outages will need.
+    with the least cost of energy at day-ahead prices, credited with all premiums of the balancing energy that `flexible` was
+    called for, as though it delivered wholly and at no cost (it moves nothing for it); in `islanding` one that also holds what
+    the days' outages will need.
     """
 
     scenario: ScenarioName
@@ -111,6 +115,7 @@ def kpi_of(
         hours: length of an ISP.
         beyond: (name, column) -> the figures that the scenario alone has; `judged_beyond`.
     """
+    columns = _knowing_the_calls(columns)
     judged = {
         name: _judged(
             scenario, columns[name], figures[name], hours, {} if beyond is None else beyond(name, columns[name])
@@ -126,6 +131,14 @@ def kpi_of(
         perfect_foresight=judged[ColumnName.FORESIGHT],
         gap_closed=gap_closed(local, flexible, best),
     )
+
+
+def _knowing_the_calls(columns: Mapping[ColumnName, Column]) -> dict[ColumnName, Column]:
+    """Perfect foresight is credited with the premiums of the calls that the market was given, or it would be no bound."""
+    sold = columns[ColumnName.MARKET].balancing
+    if sold is None:
+        return dict(columns)
+    return {**columns, ColumnName.FORESIGHT: replace(columns[ColumnName.FORESIGHT], balancing=known_before(sold))}
 
 
 def gap_closed(local: float, flexible: float, best: float) -> float | None:
@@ -171,7 +184,6 @@ def judged_beyond(scenario: ScenarioName, settings: RunSettings, site: Site, day
 
         return island
     if scenario is ScenarioName.MARKET:
-        from experiments.run.columns.sold_balancing import balancing_figures
         from experiments.run.judging.trading import traded
 
         def market(name: ColumnName, column: Column) -> dict[str, float]:

@@ -7,7 +7,7 @@ price with the premium beside it (`market.balancing.clearing`).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -28,6 +28,7 @@ class SoldBalancing:
         called_kw: [T] likewise.
         offered_kwh: in the needed direction, whether it was called or not.
         earned, fined: premiums and penalties, in the currency unit.
+        worth: the premiums of all that was called, had it been delivered wholly.
         calls, failed: how many quarter-hours, and of how many less than half came.
     """
 
@@ -36,6 +37,7 @@ class SoldBalancing:
     offered_kwh: float
     earned: float
     fined: float
+    worth: float
     calls: int
     failed: int
 
@@ -62,10 +64,11 @@ def sold_balancing(
     for day in days:
         offsets[day.day] = first
         first += day.count
-    delivered, called = np.zeros(first), np.zeros(first)
+    delivered, called, worth = np.zeros(first), np.zeros(first), 0.0
     for one in cleared:
         if one.period in offsets:
             called[offsets[one.period] + one.isp - 1] += one.called_w / 1000
+            worth += abs(one.called_w) / 1000 * hours * (one.premium_e4_per_kwh or 0) / 1e4
     price = penalty = calls = failed = 0
     for settlement in last_revisions(told):
         for order in settlement.orders if settlement.buyer == site.balancing.domain else ():
@@ -75,7 +78,13 @@ def sold_balancing(
                 calls += 1
                 failed += 2 * abs(isp.delivered_flex_power_w) < abs(isp.ordered_flex_power_w)
     offered = sum(one.offered_w for one in cleared if one.period in offsets) / 1000 * hours
-    return SoldBalancing(delivered, called, offered, price / 1e4, penalty / 1e4, calls, failed)
+    return SoldBalancing(delivered, called, offered, price / 1e4, penalty / 1e4, worth, calls, failed)
+
+
+def known_before(sold: SoldBalancing) -> SoldBalancing:
+    """What who knows every call earns by the same calls at most: all premiums, at no cost and without moving anything."""
+    nothing = np.zeros_like(sold.delivered_kw)
+    return replace(sold, delivered_kw=nothing, earned=sold.worth, fined=0.0, failed=0)
 
 
 def balancing_figures(sold: SoldBalancing, hours: float) -> BalancingFigures:

@@ -76,7 +76,7 @@ def test_delivered_balancing_energy_is_no_imbalance() -> None:
     came = column(50.0, told)
     (watts, _), delivered = came.truth["home"], np.zeros(DAY.count)
     watts[39], delivered[39] = 40_000, -8.0
-    sold = SoldBalancing(delivered, delivered, 2.0, 3.0, 1.0, 1, 0)
+    sold = SoldBalancing(delivered, delivered, 2.0, 3.0, 1.0, 3.5, 1, 0)
     plain = traded(SITE, ColumnName.MARKET, came, (DAY,))
     found = traded(SITE, ColumnName.MARKET, replace(came, balancing=sold), (DAY,))
     price = float(day_ahead_ct_per_kwh(SITE, DAY)[39])

@@ -25,7 +25,9 @@ def column(plant_w: list[int], home_w: list[int], pv_w: list[int]) -> Column:
     """What two connections drew and the plant generated (negative), ISP by ISP."""
     zero = np.zeros(len(plant_w), dtype=np.int64)
     truth = {"plant": (np.array(plant_w), zero), "home": (np.array(home_w), zero)}
-    return cast(Column, SimpleNamespace(truth=truth, by_kind={"pv": np.array(pv_w, dtype=float), "load": zero}))
+    return cast(
+        Column, SimpleNamespace(truth=truth, by_kind={"pv": np.array(pv_w, dtype=float), "load": zero}, balancing=None)
+    )
 
 
 def figures(over_limit_wh: int) -> ColumnFigures:
