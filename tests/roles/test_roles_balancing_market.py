@@ -88,6 +88,19 @@ def test_what_is_called_is_ordered_of_members_and_never_more(market: Miniature) 
     assert all(0 < watts / called[isp] <= 1.01 for isp, watts in moved.items())
 
 
+def test_who_could_not_order_what_it_was_called_for_offers_nothing_of_the_kind_for_two_hours(market: Miniature) -> None:
+    """In the evening owners need what their batteries hold, and no contract covers that: ISP 80 is ordered of nobody."""
+    (call,) = [call for call in market.said(BalancingCalled) if call.isp == 80]
+    (seller,) = {to for _, to, message in market.sent if message is call}
+    assert not any(
+        row.start == 80 for o in market.said(FlexOrder) if o.order_reference.startswith("balance-") for row in o.isps
+    )
+    offers = [message for sender, _, message in market.sent if sender == seller and isinstance(message, PoolOffer)]
+    less = {offer.isp: [step for step in offer.steps if not step.more] for offer in offers}
+    assert less[80]
+    assert not any(less[isp] for isp in range(81, 88))
+
+
 def test_the_dso_comes_first(market: Miniature) -> None:
     """Where the DSO has ordered anything by then, nothing is offered; where it has not, something is."""
     ordered = {

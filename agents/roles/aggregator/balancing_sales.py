@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from fractions import Fraction
+from typing import NamedTuple
 
 import numpy as np
 
@@ -34,7 +35,18 @@ from market.uftp import FlexOrderSettlement, FlexSettlement, IspPower
 
 _NOT_BACK_ISPS = 2  # after a call: their offers stand on what was expected before it, so nothing may come back in them
 
+_WITHHELD = timedelta(hours=2)  # after a call of which members' contracts cover less than half
+_COVERED = 0.5
+
 Gives = Callable[[str, date], BothWays]
+
+
+@wire("aggregator.PointWay")
+class PointWay(NamedTuple):
+    """A congestion point and a direction: towards more consumption or less."""
+
+    congestion_point: str
+    more: bool
 
 
 @wire("aggregator.timer.balancing")
@@ -55,11 +67,13 @@ class BalancingSalesState:
         rooms: the newest of the DSO's, by congestion point and day.
         moved_kw: by congestion point and day, [T] kW each, what sessions have moved since members told what they could give.
         calls: by order of the TSO and congestion point.
+        withheld: until when nothing is offered at a congestion point in a direction: what was called there last was not covered.
     """
 
     rooms: dict[PointDay, PointRoom] = field(default_factory=dict)
     moved_kw: dict[PointDay, tuple[Floats, ...]] = field(default_factory=dict)
     calls: dict[str, BalancingCalled] = field(default_factory=dict)
+    withheld: dict[PointWay, datetime] = field(default_factory=dict)
 
 
 class BalancingSales(Part[BalancingSalesState]):
@@ -132,17 +146,22 @@ class BalancingSales(Part[BalancingSalesState]):
             if expected is None and self._config.at(point, period):
                 continue  # nobody has told what is to be expected
             expected_w = 0 if expected is None else expected[isp - 1]
-            offer = PoolOffer(point, period, isp, expected_w, self._steps(point, day, isp))
+            offer = PoolOffer(point, period, isp, expected_w, self._steps(point, day, isp, now))
             effects.append(Send(self._config.market, offer))
         return effects
 
-    def _steps(self, point: str, day: LocalDay, isp: int) -> tuple[BalancingStep, ...]:
+    def _steps(self, point: str, day: LocalDay, isp: int, now: datetime) -> tuple[BalancingStep, ...]:
         room = self.state.rooms.get(PointDay(point, day.day))
         if room is None or isp in self._promises.baseline_w(point, day.day):
             return ()
         price_ct = self._terms.prices.of_day(day) / E4_PER_MWH_OF_CT_PER_KWH
+        gives = self._gives(point, day.day)
+        up, down = (
+            () if now < self.state.withheld.get(PointWay(point, more), now) else bands
+            for more, bands in ((True, gives.up), (False, gives.down))
+        )
         return steps(
-            self._gives(point, day.day),
+            BothWays(up, down),
             isp,
             moved_kw=self.state.moved_kw.get(PointDay(point, day.day), ()),
             room_w=(room.down_w[isp - 1], room.up_w[isp - 1]),
@@ -190,11 +209,19 @@ class BalancingSales(Part[BalancingSalesState]):
 
     @on(SplitConcluded)
     def concluded(self, event: SplitConcluded, now: datetime) -> list[Effect]:
-        """The split is found: order the members; they are paid for the quarter-hour that was called."""
+        """The split is found: order the members; they are paid for the quarter-hour that was called.
+
+        What members told that they could give at their contracts' prices some of them will not do, where by their own plans it
+        costs them more. Where that is most of a call, others like it would fail, too.
+        """
         session = event.session
         if session.purpose is not SplitPurpose.BALANCE:
             return []
         sign = next((way for way in session.wanted if way), 0)
+        called_kw = abs(float(session.low_kw[0]))
+        covered_kw = abs(sum(float(session.profiles_kw[name][0]) for name in session.covered))
+        if covered_kw < _COVERED * called_kw:
+            self.state.withheld[PointWay(session.congestion_point, sign > 0)] = now + _WITHHELD
         rows = (IspPower(session.first_isp, sign),) if sign else ()
         return self.emit(SplitChosen(session, rows, 100, f"balance-{session.identity}"), now)
 
