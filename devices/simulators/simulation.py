@@ -27,6 +27,31 @@ from environment.sites.schema import Site
 _SERIAL_BYTES = 32  # SunSpec model 1, `SN`
 
 
+class _Clocked:
+    """Devices whose own clocks the physics below a topmost congestion point has to stop for."""
+
+    def __init__(self) -> None:
+        self.steerable: list[SunSpecDevice] = []
+        self.machines: list[SiteMachine] = []
+        self.stations: list[StationUnit] = []
+
+    def next_stop(self, now: datetime, to: datetime) -> datetime:
+        """The next instant before `to` at which a setpoint ends, or a vehicle comes or goes; `to` where there is none."""
+        instants = [sunspec_device.next_expiry for sunspec_device in self.steerable]
+        instants += [machine.next_change() for machine in self.machines]
+        instants += [station.next_visit() for station in self.stations]
+        return min((at for at in instants if at is not None and now < at < to), default=to)
+
+    def pass_by(self, at: datetime) -> None:
+        """The physics has moved on to `at`: let setpoints end, and let the machines see what is there."""
+        for sunspec_device in self.steerable:
+            expiry = sunspec_device.next_expiry
+            if expiry is not None and expiry <= at:
+                sunspec_device.advance(at)
+        for machine in self.machines:
+            machine.look(at)
+
+
 class Simulation:
     """A site's devices as their drivers see them, on a clock that only `advance` moves.
 
@@ -36,6 +61,7 @@ class Simulation:
         start: the first instant, UTC, a whole quarter-hour inside the profiles.
         seed: makes small differences between units of a kind; the same seed, the same site.
         announced: the buildings that stand behind an MQTT broker instead of speaking S2.
+        members: the prosumers whose part of the site this is, see `environment.physics.world.World`; all where it is left out.
 
     Attributes:
         names: `<prosumer>.meter` and all devices, in the order of the site file; then the meter at each congestion point.
@@ -48,33 +74,41 @@ class Simulation:
     replayed = 0
 
     def __init__(
-        self, site: Site, profiles: Profiles, start: datetime, seed: int = 0, announced: frozenset[str] = frozenset()
+        self,
+        site: Site,
+        profiles: Profiles,
+        start: datetime,
+        seed: int = 0,
+        announced: frozenset[str] = frozenset(),
+        members: frozenset[str] | None = None,
     ) -> None:
         self.site, self.announced = site, announced
-        self._world = World(site, profiles, start, seed)
+        self._world = World(site, profiles, start, seed, members=members)
         self._kinds: dict[str, DeviceKind] = {}
         self.sunspec_devices: dict[str, SunSpecDevice] = {}
         self.machines: dict[str, SiteMachine] = {}
         self._plain_machines: dict[str, object] = {}  # the same without what keeps a log of them
-        self._stations: list[StationUnit] = []
+        self._clocked: dict[str, _Clocked] = {}  # by topmost congestion point, what below it has a clock of its own
         self.link = self._make_link()
         for prosumer in site.prosumers:
-            connection = self._world.connections[prosumer.name]
+            connection = self._world.connections.get(prosumer.name)
+            if connection is None:
+                continue
+            clocked = self._clocked.setdefault(site.points_above(prosumer.congestion_point)[-1], _Clocked())
             self._kinds[prosumer.meter] = DeviceKind.METER
             self._show(prosumer.meter, device_models.meter_203(connection))
             for device in prosumer.devices:
                 name = prosumer.device_name(device)
                 self._kinds[name] = DeviceKind(device.kind)
-                self._build(name, device)
+                self._build(name, device, clocked)
         for point in site.congestion_points:
+            if point.id not in self._world.substations:
+                continue
             self._kinds[point.meter] = DeviceKind.METER
             self._show(point.meter, device_models.meter_203(self._world.substations[point.id]))
         self.names = tuple(self._kinds)
-        self._steerable = [
-            sunspec_device for sunspec_device in self.sunspec_devices.values() if sunspec_device.steerable
-        ]
 
-    def _build(self, name: str, device: AnyDevice) -> None:
+    def _build(self, name: str, device: AnyDevice, clocked: _Clocked) -> None:
         unit = self._world.devices[name]
         if isinstance(unit, PvArray):
             self._show(name, device_models.pv_123(unit))
@@ -88,7 +122,7 @@ class Simulation:
             self._show(name, device_models.chp_704(unit))
         elif isinstance(unit, ChargePoint) and isinstance(device, Station):
             station = StationUnit(unit)
-            self._stations.append(station)
+            clocked.stations.append(station)
             self._let_dial(name, STATIONS[device.ocpp or "2.0.1"](name, station))
         elif isinstance(unit, HeatPumpRoom):
             room = RoomUnit(unit, recent_demand(self._world, name), self.site.timezone)
@@ -96,6 +130,10 @@ class Simulation:
             self._let_dial(name, AnnouncedBuilding(name, room) if announced else GatewayMachine(name, room))
         elif isinstance(unit, Appliance):
             self._let_dial(name, ApplianceMachine(name, ApplianceInUse(unit)))
+        if name in self.machines:
+            clocked.machines.append(self.machines[name])
+        elif self.sunspec_devices[name].steerable:
+            clocked.steerable.append(self.sunspec_devices[name])
 
     def _show(self, name: str, device_model: DeviceModel) -> None:
         self.sunspec_devices[name] = self._make_sunspec_device(name, device_model)
@@ -169,27 +207,19 @@ class Simulation:
             sunspec_device.advance(self.now)
 
     def _pass(self, to: datetime) -> None:
-        while True:
-            at = self._next_stop(to)
-            self._world.advance(at)
-            for sunspec_device in self._steerable:
-                expiry = sunspec_device.next_expiry
-                if expiry is not None and expiry <= at:
-                    sunspec_device.advance(at)
-            for machine in self.machines.values():
-                machine.look(at)
-            if at >= to:
-                break
+        # What shares nothing stops for its own devices only: to stop all for each would cost the square of their number.
+        for top, clocked in self._clocked.items():
+            at = self.now
+            while (at := clocked.next_stop(at, to)) < to:
+                self._world.advance_part(top, at)
+                clocked.pass_by(at)
+        self._world.advance(to)
+        for clocked in self._clocked.values():
+            clocked.pass_by(to)
 
     def report(self) -> dict[str, list[str]]:
         """What stations and gateways say now, by name; somebody must carry it."""
         return {name: machine.advance(self.now) for name, machine in self.machines.items()}
-
-    def _next_stop(self, to: datetime) -> datetime:
-        instants = [sunspec_device.next_expiry for sunspec_device in self._steerable]
-        instants += [machine.next_change() for machine in self.machines.values()]
-        instants += [station.next_visit() for station in self._stations]
-        return min((at for at in instants if at is not None and self.now < at < to), default=to)
 
     def silence(self, name: str, lost: bool) -> None:
         """Lose a device (it no longer answers, its physics and timers go on), or get it back.

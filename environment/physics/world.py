@@ -19,6 +19,15 @@ from environment.profiles.library import QUARTER, QUARTER_S, Profiles
 from environment.sites.schema import Site
 
 
+class _Part:
+    """What is below a topmost congestion point: it moves together, and shares nothing with the rest."""
+
+    def __init__(self, reached_s: float) -> None:
+        self.connections: list[Connection] = []
+        self.meters: list[SubstationMeter] = []
+        self.reached_s = reached_s
+
+
 class World:
     """A site's physics from `start` on.
 
@@ -28,6 +37,8 @@ class World:
         start: the first instant, UTC, a whole quarter-hour inside the profiles.
         seed: makes small differences between units of a kind (initial state of charge); the same seed, the same world.
         batteries_rest: without a setpoint batteries do nothing, instead of serving their connection's own consumption.
+        members: the prosumers that live here, where others of the site live in other worlds: each is as it is with all of
+            them. A congestion point's meter is where all below it are.
 
     Attributes:
         now: the instant the world has reached.
@@ -37,14 +48,24 @@ class World:
     """
 
     def __init__(
-        self, site: Site, profiles: Profiles, start: datetime, seed: int = 0, *, batteries_rest: bool = False
+        self,
+        site: Site,
+        profiles: Profiles,
+        start: datetime,
+        seed: int = 0,
+        *,
+        batteries_rest: bool = False,
+        members: frozenset[str] | None = None,
     ) -> None:
         self._first_quarter = profiles.index(start)
         self.site, self.profiles, self.start, self.now = site, profiles, start, start
-        self.connections = build_connections(site, profiles, start.timestamp(), seed, batteries_rest=batteries_rest)
+        self.connections = build_connections(
+            site, profiles, start.timestamp(), seed, batteries_rest=batteries_rest, members=members
+        )
         self.substations = {
-            point.id: SubstationMeter(tuple(self.connections[name] for name in site.below(point.id)))
+            point.id: SubstationMeter(tuple(self.connections[name] for name in below))
             for point in site.congestion_points
+            if self.connections.keys() >= set(below := site.below(point.id))
         }
         self.devices: dict[str, PhysicalUnit] = {
             unit.name: unit
@@ -57,6 +78,27 @@ class World:
         self._reactive_varh = {name: np.zeros(quarters) for name in self.connections}
         self._units = {name: UnitRecord(connection.units, quarters) for name, connection in self.connections.items()}
         self._history = History(site, profiles)
+        self._parts: dict[str, _Part] = {}
+        for prosumer in site.prosumers:
+            if prosumer.name in self.connections:
+                self._part_of(prosumer.congestion_point).connections.append(self.connections[prosumer.name])
+        for point, meter in self.substations.items():
+            self._part_of(point).meters.append(meter)
+
+    def _part_of(self, point: str) -> _Part:
+        return self._parts.setdefault(self.site.points_above(point)[-1], _Part(self.start.timestamp()))
+
+    def advance_part(self, top: str, to: datetime) -> None:
+        """Move what is below a topmost congestion point ahead of the rest, to an instant before the next `advance`.
+
+        Nothing else feels it.
+        """
+        part, to_s = self._parts[top], to.timestamp()
+        for connection in part.connections:
+            self._advance_one(connection, part.reached_s, to_s)
+        for meter in part.meters:
+            meter.count()
+        part.reached_s = to_s
 
     def advance(self, to: datetime) -> None:
         """Move the world on to `to`, exactly; setpoints stay as they are. Nothing happens if it is there already.
@@ -69,11 +111,8 @@ class World:
                 f"to: {to.isoformat()} cannot be reached; expected {self.now.isoformat()} to "
                 f"{self.profiles.last.isoformat()}"
             )
-        from_s, to_s = self.now.timestamp(), to.timestamp()
-        for connection in self.connections.values():
-            self._advance_one(connection, from_s, to_s)
-        for meter in self.substations.values():
-            meter.count()
+        for top in self._parts:
+            self.advance_part(top, to)
         self.now = to.astimezone(UTC)
 
     def _advance_one(self, connection: Connection, from_s: float, to_s: float) -> None:

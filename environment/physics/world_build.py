@@ -35,14 +35,24 @@ _SOC_SPREAD = 0.1  # assumed: how far a battery's first state of charge lies fro
 
 
 def build_connections(
-    site: Site, profiles: Profiles, now_s: float, seed: int, *, batteries_rest: bool = False
+    site: Site,
+    profiles: Profiles,
+    now_s: float,
+    seed: int,
+    *,
+    batteries_rest: bool = False,
+    members: frozenset[str] | None = None,
 ) -> dict[str, Connection]:
-    """Every prosumer's connection with new units at `now_s`; the seed spreads the batteries' first state of charge."""
+    """Every prosumer's connection with new units at `now_s`; the seed spreads the batteries' first state of charge.
+
+    With `members` of these prosumers only, each as it is among all.
+    """
     return {
         prosumer.name: Connection(
             prosumer.name, _units(site, prosumer, profiles, now_s, seed=seed + number, batteries_rest=batteries_rest)
         )
         for number, prosumer in enumerate(site.prosumers)
+        if members is None or prosumer.name in members
     }
 
 

@@ -14,6 +14,7 @@ import yaml
 from cim.platform.memory_store import MemoryStore
 from cim.platform.store import Store
 from environment import sites
+from environment.district import PUBLISHED, district
 from experiments.run.columns.column import column_of
 from experiments.run.run import RunResult, run_site
 from experiments.run.settings import RunSettings
@@ -65,3 +66,13 @@ def head_and_money(out: Path, result: RunResult) -> tuple[str, dict[str, int]]:
     """The head of its ledger, verified, and what each party gained, as the summary has them."""
     money = balance(column_of(result).payments)
     return (verify(out / "ledger.db").head or b"").hex(), {**money, "sum": sum(money.values())}
+
+
+def two_grids_apart(folder: Path) -> Path:
+    """A district of two grids without a congestion point above both: sites in two parts that share nothing but the parties."""
+    path = folder / "apart.yaml"
+    made: dict[str, Any] = district(18, 1, PUBLISHED)
+    points = made["congestion_points"]
+    made["congestion_points"] = [{**point, "parent": None} for point in points if point["parent"] is not None]
+    path.write_text(yaml.dump(made, Dumper=yaml.CSafeDumper, sort_keys=False), encoding="utf-8")
+    return path
