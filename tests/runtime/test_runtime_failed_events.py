@@ -214,3 +214,30 @@ def test_a_packed_host_keeps_few_events_of_each_agent(monkeypatch: pytest.Monkey
     assert len(agent.since) <= 6
     assert [p.error for p in agent.failed_events] == ["ValueError: that was too much"]
     assert agent.role.snapshot() == sound.host.hosted_agents["agr"].role.snapshot()
+
+
+def test_who_has_a_large_state_and_much_to_do_does_not_write_it_out_all_the_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Between two bases an agent takes messages in proportion to its state, so that the bases of a whole day cost in
+    proportion to its messages; what fails is still undone to the byte.
+    """
+    monkeypatch.setattr("agents.runtime.host.host._SINCE", 4)
+    here, written = OneHost(), list[int]()
+    agent = here.host.hosted_agents["agr"]
+    here.work()
+    rebase = agent._rebase
+
+    def counted() -> bytes:
+        base = rebase()
+        written.append(len(base))
+        return base
+
+    monkeypatch.setattr(agent, "_rebase", counted)
+    texts = [f"{number} {'x' * 200}" for number in range(400)]
+    here.work(*here.chat(*texts))
+    before = agent.role.snapshot()
+    assert len(before) > 80_000
+    assert sum(written) < 100 * len(before) / 4
+    here.work(*here.chat("boom"))
+    assert agent.role.snapshot() == before

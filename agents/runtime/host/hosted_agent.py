@@ -21,6 +21,7 @@ from cim.codec.layouts import Layouts, as_written_now, layouts_of
 from cim.model.errors import BadInput
 
 _IN_CHANNEL = (1 << 24) - 1  # sequence numbers of a channel begin at (first round of its sender << 24) + 1
+_BYTES_AN_EVENT = 512  # of a base, for each event that is kept before the next one
 _FAILED_EVENTS = 100  # kept of an agent, the newest
 _new = tuple.__new__  # half the time of the named tuple's own way
 
@@ -77,7 +78,7 @@ class HostedAgent:
         build: makes its role as it is at the beginning.
         first_round: in which it began (0 for the first start of a site); where it begins anew, its peers must not take
             its messages for old ones.
-        most: events kept in memory before a new base is taken, where no journal decides it.
+        most: events kept in memory before a new base is taken, where no journal decides it; more where the base is large.
 
     Attributes:
         lost: why a journal's last state of it could not be read, so that it is to begin from the ledger; else None.
@@ -86,7 +87,7 @@ class HostedAgent:
     def __init__(self, name: str, build: Callable[[], Role], first_round: int, most: int = 256) -> None:
         self.name, self.build, self.first_round = name, build, first_round
         self.role = role = build()
-        self._most = most
+        self._most = self._window = most
         self.handlers = role.message_handlers
         self.seen: dict[tuple[str, int], int] = {}
         self.sent: dict[tuple[str, int], int] = {}
@@ -136,7 +137,7 @@ class HostedAgent:
 
     def handle(self, event: Event, now: datetime) -> list[Effect] | None:
         """What the role wants; None: it failed, the event is put aside and the role is as it was before."""
-        if len(self.since) >= self._most:
+        if len(self.since) >= self._window:
             self._rebase()
         self.handled += 1
         self.last_at = now
@@ -151,7 +152,7 @@ class HostedAgent:
     def take(self, envelope: Envelope, now: datetime) -> list[Effect] | None:
         """`handle` for a message: the way through which nearly everything comes, so without detours."""
         since = self.since
-        if len(since) >= self._most:
+        if len(since) >= self._window:
             self._rebase()
             since = self.since
         self.handled += 1
@@ -174,6 +175,8 @@ class HostedAgent:
     def _rebase(self) -> bytes:
         self.base = base = self.role.snapshot()
         self.since = []
+        # What a base costs goes by its size: who has a large state and much to do would else write it out all day.
+        self._window = max(self._most, len(base) // _BYTES_AN_EVENT)
         return base
 
     def _failed(self, event: Event, error: Exception, now: datetime) -> None:
