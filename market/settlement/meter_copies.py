@@ -39,7 +39,7 @@ def wrong_copies_of(held: Iterable[CopyDigest], read: Iterable[Metering]) -> tup
     known = {(copy.owner, copy.meter): copy.digest for copy in held}
     found = []
     for metering in read:
-        true = copy_digest(metering)
-        if known.get((true.owner, true.meter), true.digest) != true.digest:
+        told = known.get((metering.header.sender_domain, metering.ean))
+        if told is not None and told != copy_digest(metering).digest:
             found.append(metering)
     return tuple(sorted(found, key=lambda one: (one.header.sender_domain, one.ean)))

@@ -61,7 +61,7 @@ def test_all_payments_count_whoever_pays(monkeypatch: pytest.MonkeyPatch) -> Non
     accounts = accounts_of(TARIFF)
     mine = FlexOrderSettlement("o-1", FIRST, "farm-a.pv", (), 700, 100, 600)
     dsos = FlexOrderSettlement("o-2", FIRST, POINT, (), 900, 50, 850)
-    monkeypatch.setattr(accounts, "of_member", lambda member, period: SellerAccount((mine,), ()))
+    monkeypatch.setattr(accounts, "of_member", lambda member, period, shares_at=None: SellerAccount((mine,), ()))
     monkeypatch.setattr(accounts, "of_dso", lambda period: (dsos,))
     assert accounts.earned_e4("farm-a", FIRST) == 600
     assert accounts.moved_e4(FIRST) == 2400 + 700 + 100 + 900 + 50

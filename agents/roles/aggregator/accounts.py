@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
 from fractions import Fraction
+from functools import cache
 
 from agents.roles.aggregator.config import AggregatorConfig
 from agents.roles.aggregator.member_orders import MemberOrders
@@ -23,6 +24,8 @@ from market.settlement.elements import ElementMove, settle_element
 from market.settlement.payments import capacity_amount
 from market.settlement.portfolio import ConnectionDay, fines_e4, held_back, passed_on, settle_portfolio
 from market.uftp import ContractSettlement, FlexOrder, FlexOrderSettlement, Metering
+
+SharesAt = Callable[[str, date], Mapping[int, Fraction]]  # of a congestion point on a day, see `Accounts._shares`
 
 
 class Accounts:
@@ -47,12 +50,17 @@ class Accounts:
         """The members of a day with which a contract is known."""
         return tuple(m.name for m in self._config.members_on(period) if self._contracts.with_peer(m.name))
 
-    def of_member(self, member: str, period: date) -> SellerAccount | None:
-        """What a member is owed; None where it is none on that day, or no contract with it is in force."""
+    def of_member(self, member: str, period: date, shares_at: SharesAt | None = None) -> SellerAccount | None:
+        """What a member is owed; None where it is none on that day, or no contract with it is in force.
+
+        Args:
+            shares_at: for who asks about many members of one point: `_shares`, worked out once.
+        """
         contract = self._contracts.contract_on(member, period)
         if contract is None or not self._members[member].is_on(period):
             return None
-        settled = self._elements(member, contract, period, self._shares(self._members[member].congestion_point, period))
+        shares = (shares_at or self._shares)(self._members[member].congestion_point, period)
+        settled = self._elements(member, contract, period, shares)
         ordered_w: dict[int, int] = {}
         for order, _ in settled:
             for row in order.isps:
@@ -101,8 +109,10 @@ class Accounts:
     def moved_e4(self, period: date) -> int:
         """All payments of a day: its own for orders and capacity, and its members' energy; amounts, whoever pays."""
         rows, moved = list(self.of_dso(period)), 0
+        shares_at = cache(self._shares)  # once a point, not once a member there
         for name in (member.name for member in self._config.members_on(period)):
-            account, contract = self.of_member(name, period), self._contracts.contract_on(name, period)
+            account = self.of_member(name, period, shares_at)
+            contract = self._contracts.contract_on(name, period)
             bill = self.energy_bill(name, period)
             moved += 0 if bill is None else sum(abs(line.amount_e4) for line in bill.lines)
             if account is not None and contract is not None:

@@ -86,6 +86,13 @@ class MeterData(Part[MeterDataState]):
         self._company = me.rules.meter_company if by_company else ""
         self._connections, self._elements = dict(connections), elements
         self._served, self._by_owner = served, dict[str | None, list[str]]()
+        self._of_elements: dict[
+            date, dict[str, tuple[Metering, ...]]
+        ] = {}  # found once, until something of the day comes
+        self._eans, self._waits_for = (
+            tuple(connections),
+            dict[date, int](),
+        )  # of a day, the place before which all have told
         for ean, owner in connections.items():  # None among the owners: anybody who signs for itself
             self._by_owner.setdefault(owner, []).append(ean)
 
@@ -115,7 +122,7 @@ class MeterData(Part[MeterDataState]):
         fault = self._fault(message)
         if fault is not None:
             return self._refused(message, sender, fault, now)
-        self.state.metering[self._key(message)] = message
+        self._put(message)
         answer = self._answer(message, sender, None, now)
         if settled:
             return [answer, *self.emit(DayCorrected(period), now)]
@@ -148,12 +155,20 @@ class MeterData(Part[MeterDataState]):
             if (mine := self.state.metering.get(self._key(metering))) is None or mine.profiles != metering.profiles
         ]
         for metering in wrong:
-            self.state.metering[self._key(metering)] = metering
+            self._put(metering)
         return self.emit(DayCorrected(period), now) if wrong else []
 
     def complete(self, period: date) -> bool:
         """Whether the meters of all connections of a day have told it."""
-        return all(self.of(ean, period) is not None for ean in self._connections if self._served(ean, period))
+        # Asked with each metering: to look at all connections each time would cost the square of their number.
+        for place in range(self._waits_for.get(period, 0), len(self._eans)):
+            if self._lacks(self._eans[place], period):
+                self._waits_for[period] = place
+                return False
+        return not any(self._lacks(ean, period) for ean in self._eans)
+
+    def _lacks(self, ean: str, period: date) -> bool:
+        return self._served(ean, period) and self.of(ean, period) is None
 
     def of(self, ean: str, period: date) -> Metering | None:
         """What a connection's meter told of a day, or None."""
@@ -174,15 +189,30 @@ class MeterData(Part[MeterDataState]):
 
     def connection_days(self, eans: Iterable[str], period: date) -> tuple[ConnectionDay, ...]:
         """What was told of these connections on a day, each with its elements."""
-        elements: dict[str, list[Metering]] = {}
-        for key in sorted(key for key in self.state.metering if key.period == period and key.owner):
-            elements.setdefault(key.owner, []).append(self.state.metering[key])
-        days = []
+        elements, days = self._elements_told(period), []
         for ean in eans:
             connection = self.of(ean, period)
             owner = "" if connection is None else connection.header.sender_domain
-            days.append(ConnectionDay(connection, tuple(elements.get(owner, ()))))
+            days.append(ConnectionDay(connection, elements.get(owner, ())))
         return tuple(days)
+
+    def _elements_told(self, period: date) -> dict[str, tuple[Metering, ...]]:
+        """What was told of a day's elements by whose they are: a settlement asks for it connection by connection."""
+        known = self._of_elements.get(period)
+        if known is None:
+            found: dict[str, list[Metering]] = {}
+            for key in sorted(key for key in self.state.metering if key.period == period and key.owner):
+                found.setdefault(key.owner, []).append(self.state.metering[key])
+            known = self._of_elements[period] = {owner: tuple(told) for owner, told in found.items()}
+        return known
+
+    def _put(self, message: Metering) -> None:
+        self.state.metering[self._key(message)] = message
+        self._of_elements.pop(message.period, None)
+
+    def restored(self) -> None:
+        """What was found of the state before is not of this one."""
+        self._of_elements, self._waits_for = {}, {}
 
     def close(self, period: date) -> None:
         """A day is settled: nothing is taken for it any more."""
@@ -200,13 +230,14 @@ class MeterData(Part[MeterDataState]):
         """Meterings of days that are closed for good."""
         for key in [key for key in self.state.metering if key[1] < before]:
             del self.state.metering[key]
+        self.restored()
 
     def recover(self, history: LedgerHistory, now: datetime) -> Recovery:
         """Meterings as they are recorded, signed by who told them."""
         for told in history.of("metering", tuple).values():
             for message in told:
                 if isinstance(message, Metering) and self._is_known(message) and self._fault(message) is None:
-                    self.state.metering[self._key(message)] = message
+                    self._put(message)
         return Recovery()
 
     def _is_known(self, message: Metering) -> bool:
