@@ -26,6 +26,9 @@ _NAMESPACE = uuid.UUID("6f1c9d0e-52a5-5d0b-9f6f-3b1f0f5a2c11")  # ours: ids are 
 _NOBODY = uuid.UUID(int=0)  # the subject of a message whose id cannot be read (as s2-python does it)
 _REMEMBERED = 64
 _PROFILE_STATUS = "PPBC.PowerProfileStatus"
+# Half of all frames are this one: it is written and read without an object of it.
+_OK_HEAD, _OK_TAIL = '{"message_type":"ReceptionStatus","subject_message_id":"', '","status":"OK"}'
+_OK_LENGTH = len(_OK_HEAD) + len(str(_NOBODY)) + len(_OK_TAIL)
 _log = logging.getLogger("iles.devices.s2")
 
 
@@ -110,6 +113,9 @@ class S2Session:
 
     def receive(self, frame: str) -> list[str]:
         """Take one frame; the frames to send back. Never raises for what a peer sent."""
+        taken = _surely_taken(frame)
+        if taken is not None:
+            return self._answered(taken, Status.OK.value, "")
         try:
             data = strict_json.loads(frame)
         except ValueError:
@@ -127,9 +133,7 @@ class S2Session:
             cause = str(error.__cause__ or getattr(error, "msg", error)).replace("\n", " ")
             return [_status(subject or _NOBODY, Status.INVALID_MESSAGE, f"{kind[:40]}: {cause[:200]}")]
         if isinstance(message, ReceptionStatus):
-            if self._unanswered.pop(message.subject_message_id, None) is not None:
-                self._on_status(message.subject_message_id, message.status.value, message.diagnostic_label or "")
-            return []
+            return self._answered(message.subject_message_id, message.status.value, message.diagnostic_label or "")
         if subject is None:
             return [_status(_NOBODY, Status.INVALID_MESSAGE, f"{kind}: message_id must be a UUID")]
         if self._seen.get(subject) == frame:
@@ -147,6 +151,12 @@ class S2Session:
             self._seen.popitem(last=False)
         return [_status(subject, Status.OK), *self.pack(answers)]
 
+    def _answered(self, subject: uuid.UUID, status: str, text: str) -> list[str]:
+        """A message of ours has its ReceptionStatus, which nobody answers."""
+        if self._unanswered.pop(subject, None) is not None:
+            self._on_status(subject, status, text)
+        return []
+
 
 def _uuid(value: object) -> uuid.UUID | None:
     try:
@@ -155,5 +165,16 @@ def _uuid(value: object) -> uuid.UUID | None:
         return None
 
 
+def _surely_taken(frame: str) -> uuid.UUID | None:
+    """Of which message this frame is surely, to the letter, the plain OK that each gets; None: it has to be parsed."""
+    if len(frame) != _OK_LENGTH or not (frame.startswith(_OK_HEAD) and frame.endswith(_OK_TAIL)):
+        return None
+    text = frame[len(_OK_HEAD) : -len(_OK_TAIL)]
+    subject = _uuid(text)
+    return subject if str(subject) == text else None
+
+
 def _status(subject: uuid.UUID, status: ReceptionStatusValues, text: str | None = None) -> str:
+    if status is Status.OK and text is None:
+        return f"{_OK_HEAD}{subject}{_OK_TAIL}"
     return ReceptionStatus(subject_message_id=subject, status=status, diagnostic_label=text).to_json()

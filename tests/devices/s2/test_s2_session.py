@@ -6,6 +6,7 @@ import uuid
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from s2python.common import ReceptionStatus, ReceptionStatusValues
 
 from devices.s2.machine import CemMachine
 from devices.s2.session import S2_VERSION
@@ -70,6 +71,38 @@ def test_a_repeated_message_is_acknowledged_without_a_second_effect():
 def test_a_broken_reception_status_is_not_answered():
     """Nobody answers a ReceptionStatus, or two ends could go on for ever."""
     assert _send(CemMachine("gw"), message_type="ReceptionStatus", status="GREAT") == []
+
+
+@given(st.uuids())
+def test_the_plain_ok_is_to_the_letter_the_librarys_own(subject):
+    """Half of all frames are written and read without the library: they say what it would, of any message."""
+    told = HANDSHAKE | {"message_id": str(subject)}
+    written = CemMachine("gw").receive(json.dumps(told))[0]
+    assert written == ReceptionStatus(subject_message_id=subject, status=ReceptionStatusValues.OK).to_json()
+
+
+@pytest.mark.parametrize("written", [str, lambda told: str(told).upper(), lambda told: told.hex])
+@pytest.mark.parametrize("more", ["", ',"diagnostic_label":"fine"', ',"diagnostic_label":null'])
+def test_an_ok_however_it_is_written_is_the_answer_to_its_message(written, more):
+    """Ours and the library's, and those of peers that write identifiers and labels otherwise; a second one changes nothing."""
+    machine = CemMachine("gw")
+    (frame,) = machine.attached()
+    subject = uuid.UUID(json.loads(frame)["message_id"])
+    text = f'{{"message_type":"ReceptionStatus","subject_message_id":"{written(subject)}","status":"OK"{more}}}'
+    assert not machine.quiet
+    assert machine.receive(text) == []
+    assert machine.quiet
+    assert machine.receive(text) == []
+
+
+@pytest.mark.parametrize("subject", [A, "z" * 36, "{" + A[1:-1] + "}", A.replace("-", " ")])
+def test_an_ok_to_nothing_of_ours_answers_nothing(subject):
+    """Whoever is meant by it, what waits goes on waiting, and nobody answers."""
+    machine = CemMachine("gw")
+    machine.attached()
+    text = f'{{"message_type":"ReceptionStatus","subject_message_id":"{subject}","status":"OK"}}'
+    assert machine.receive(text) == []
+    assert not machine.quiet
 
 
 _JSON = st.recursive(
