@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from power_grid_model import PowerGridModel
 
 
+_LOOKED_UP = 200  # instants: more are no day that is watched, but a year or many cases, of which each is asked for once
+_KEPT = 1_000  # instants whose power flow is kept
+
+
 class FlowFailed(IlesError):
     """The power flow has no solution for the injections it was given."""
 
@@ -55,6 +59,7 @@ class Feeder:
         self.node_names = network.node_names
         self.branch_names = network.branch_names
         self.node_index = {name: index for index, name in enumerate(self.node_names)}
+        self._known: dict[bytes, Floats] = {}  # `_solved` by what each node draws at an instant, the oldest first
 
     @cached_property
     def _model(self) -> PowerGridModel:
@@ -83,9 +88,39 @@ class Feeder:
                 raise BadInput(f"{name}: holds a value that is not finite; expected watts or vars")
         if p_w.shape[0] == 0:
             raise BadInput("p_w: holds no instant; expected at least one row")
-        return self._calculate(p_w, q_var)
+        return self._result(self._solved(p_w, q_var) if len(p_w) > _LOOKED_UP else self._looked_up(p_w, q_var))
 
-    def _calculate(self, p_w: Floats, q_var: Floats) -> FlowResult:
+    def _looked_up(self, p_w: Floats, q_var: Floats) -> Floats:
+        """`_solved`, each instant once: who watches a day asks for it again and again, most of it unchanged."""
+        known, keys = self._known, [p.tobytes() + q.tobytes() for p, q in zip(p_w, q_var, strict=True)]
+        new = {key: row for row, key in enumerate(keys) if key not in known}
+        if new:
+            rows = list(new.values())
+            try:
+                found = self._solved(p_w[rows], q_var[rows])
+            except FlowFailed:
+                return self._solved(p_w, q_var)  # which fails, too, and names the instant by its place here
+            known.update(zip(new, found, strict=True))
+        answer: Floats = np.stack([known[key] for key in keys])
+        for key in tuple(known)[: max(len(known) - _KEPT, 0)]:
+            del known[key]
+        return answer
+
+    def _result(self, rows: Floats) -> FlowResult:
+        nodes, branches = len(self.node_names), len(self.branch_names)
+        voltage, loading, branch_p_w, rest = np.split(rows, np.cumsum([nodes, branches, branches]), axis=1)
+        return FlowResult(
+            voltage_pu=voltage,
+            loading_pct=loading,
+            node_names=self.node_names,
+            branch_names=self.branch_names,
+            losses_w=rest[:, 0],
+            slack_p_w=rest[:, 1],
+            branch_p_w=branch_p_w,
+        )
+
+    def _solved(self, p_w: Floats, q_var: Floats) -> Floats:
+        """[T] each: voltages, loadings, branches' powers, then losses and what the source gives; see `FlowResult`."""
         from power_grid_model import CalculationMethod, ComponentType, DatasetType, initialize_array
         from power_grid_model.errors import PowerGridBatchError, PowerGridError
 
@@ -121,12 +156,8 @@ class Feeder:
         voltage = np.asarray(output[ComponentType.node]["u_pu"], dtype=np.float64)
         if not np.isfinite(voltage).all() or not output[ComponentType.node]["energized"].all():
             raise FlowFailed("power flow: a node has no voltage; expected every node to be connected to the source")
-        return FlowResult(
-            voltage_pu=voltage,
-            loading_pct=np.asarray(joined["loading"], dtype=np.float64) * 100.0,
-            node_names=self.node_names,
-            branch_names=self.branch_names,
-            losses_w=np.asarray((joined["p_from"] + joined["p_to"]).sum(axis=1), dtype=np.float64),
-            slack_p_w=np.asarray(output[ComponentType.source]["p"][:, 0], dtype=np.float64),
-            branch_p_w=np.asarray(joined["p_from"], dtype=np.float64),
+        ends = (joined["p_from"] + joined["p_to"]).sum(axis=1), output[ComponentType.source]["p"][:, 0]
+        found: Floats = np.concatenate(
+            [voltage, joined["loading"] * 100.0, joined["p_from"], np.stack(ends, axis=1)], axis=1, dtype=np.float64
         )
+        return found

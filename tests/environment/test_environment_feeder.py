@@ -115,3 +115,45 @@ def test_violations_name_element_period_value_and_limit() -> None:
     assert violations(result, Limits(0.5, 2.0, 1000.0)) == ()
     assert decode(encode(found[0])) == found[0]
     assert isinstance(found[0], Violation)
+
+
+def test_what_was_calculated_before_is_the_same_to_the_bit_however_it_is_asked_for() -> None:
+    """An instant's power flow hangs on nothing but the instant: alone, twice in a batch, and beside others it is what a
+    feeder that was never asked gives; whoever changes an answer changes nobody else's.
+    """
+    rng = np.random.default_rng(4)
+    network = rural1()
+    feeder = Feeder(network)
+    p_w = rng.normal(0, 4_000, (12, len(feeder.node_names)))
+    fresh = Feeder(network).flow(p_w)
+    asked = [[3], [3, 4, 3], list(range(12)), [11, 0]]
+    for rows in asked:
+        found = feeder.flow(p_w[rows])
+        for name in ("voltage_pu", "loading_pct", "losses_w", "slack_p_w", "branch_p_w"):
+            np.testing.assert_array_equal(getattr(found, name), getattr(fresh, name)[rows])
+        found.voltage_pu[:] = 0.0
+        found.losses_w[:] = 0.0
+    with_reactive = feeder.flow(p_w[:1], np.full_like(p_w[:1], 500.0))
+    assert (with_reactive.voltage_pu != fresh.voltage_pu[:1]).any()
+
+
+def test_more_instants_than_are_kept_are_calculated_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Within one question, and over many: the newest are kept, and answers stay what they are."""
+    monkeypatch.setattr("environment.feeder.flow._KEPT", 5)
+    network = rural1()
+    feeder = Feeder(network)
+    p_w = np.random.default_rng(5).normal(0, 4_000, (9, len(feeder.node_names)))
+    fresh = Feeder(network).flow(p_w).voltage_pu
+    for rows in (slice(0, 9), slice(0, 4), slice(2, 9)):
+        np.testing.assert_array_equal(feeder.flow(p_w[rows]).voltage_pu, fresh[rows])
+        assert len(feeder._known) <= 5
+
+
+def test_the_instant_without_a_solution_is_named_by_its_place_in_the_question() -> None:
+    """Also where those before it are known already."""
+    feeder = Feeder(rural1())
+    p_w = np.zeros((3, len(feeder.node_names)))
+    feeder.flow(p_w)
+    p_w[2, -1] = 1e12
+    with pytest.raises(FlowFailed, match="instant 2 "):
+        feeder.flow(p_w)
