@@ -59,6 +59,7 @@ _INCIDENTS = (
     PointNotMetered, RecordRefused, RuleBroken, SiteNotMetered, WorkFailed,
 )  # fmt: skip
 if TYPE_CHECKING:
+    from agents.assembly.processes.runtime import ProcessRuntime
     from agents.runtime.local import LocalRuntime
     from agents.runtime.ray.runtime import RayRuntime
 
@@ -177,7 +178,7 @@ class Pilot:
         """The site's clock, also before its scheduler is there."""
         return lambda: site_start.now if self._scheduler is None else self._scheduler.now
 
-    def _runtime(self, site_start: SiteStart, journal: JournalPlace) -> LocalRuntime | RayRuntime:
+    def _runtime(self, site_start: SiteStart, journal: JournalPlace) -> LocalRuntime | ProcessRuntime | RayRuntime:
         settings = self._settings
         ledger = settings.folder / "ledger.db"
         check_parties(ledger, site_start.site_agents.rules.keys, load_site(settings.site).meter_data_company)
@@ -229,7 +230,7 @@ def _start_up(settings: UpSettings) -> StartUp:
     return SimulatedStartUp(settings) if settings.endpoints is None else RealStartUp(settings)
 
 
-async def _warn_of_start(runtime: LocalRuntime | RayRuntime) -> None:
+async def _warn_of_start(runtime: LocalRuntime | ProcessRuntime | RayRuntime) -> None:
     """Tell which devices are missing, and what agents could not make of the journal."""
     for sentence in runtime.missing:
         _log.warning("device missing", reason=sentence)
@@ -238,7 +239,7 @@ async def _warn_of_start(runtime: LocalRuntime | RayRuntime) -> None:
             _log.warning("not recovered as it was", host=host, what=sentence)
 
 
-async def _end(runtime: LocalRuntime | RayRuntime) -> None:
+async def _end(runtime: LocalRuntime | ProcessRuntime | RayRuntime) -> None:
     for host, reason in (await runtime.close()).items():
         _log.warning("last states not kept", host=host, reason=reason, so="the next start handles recent events again")
 

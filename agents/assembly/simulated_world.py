@@ -198,17 +198,19 @@ async def open_world(
     runtime: str,
     base_port: int = 0,
     log: Path | None = None,
+    processes: int = 1,
 ) -> SimulatedWorld:
-    """The simulated site: in a process of its own behind sockets, in a Ray actor, or in this process.
+    """The simulated site: in a process of its own behind sockets, in a Ray actor, in this process, or in parts in several.
 
     Args:
         wire: `tcp` for sockets, `direct` to hand registers and frames over.
         runtime: `ray` or `local`, where the agents live.
         base_port: first TCP port of the devices; 0 takes free ones.
         log: of a world with sockets: it goes on where that one ends.
+        processes: how many share the site, each with the agents of its part; without sockets and Ray.
 
     Raises:
-        BadInput: a port is in use, or the log does not fit.
+        BadInput: a port is in use, the log does not fit, or the site has fewer parts than processes are wanted.
     """
     if wire == "tcp":
         return await TcpWorld.open(site, start, seed, base_port, log)
@@ -216,4 +218,8 @@ async def open_world(
         from agents.assembly.ray_world import RayWorld
 
         return RayWorld(site, start, seed)
+    if processes > 1:
+        from agents.assembly.parted_world import PartedWorld
+
+        return PartedWorld(site, start, seed, processes)
     return InProcessWorld(site, start, seed)

@@ -17,9 +17,11 @@ from agents.roles.ledger_keeper import CLOSING
 from agents.runtime.device_access import DeviceLinks
 from agents.runtime.placement import Placement
 from agents.runtime.revival import Revival
+from cim.model.errors import ProgrammingFault
 from market.rules import MarketRules
 
 if TYPE_CHECKING:
+    from agents.assembly.processes.runtime import ProcessRuntime
     from agents.runtime.local import LocalRuntime
     from agents.runtime.ray.runtime import RayRuntime
 
@@ -39,6 +41,7 @@ class RuntimeChoice:
         dial_in_together: agents whose devices dial in share one actor, because real devices know one address to dial.
         allow_missing: go on without devices that do not answer at the start.
         patience_s: how long the others wait for a host in one round; None: as long as it takes.
+        processes: of this machine, among which `links` deal the site, see `agents.assembly.parted_world`.
     """
 
     runtime: str
@@ -47,6 +50,7 @@ class RuntimeChoice:
     dial_in_together: bool = False
     allow_missing: bool = False
     patience_s: float | None = None
+    processes: int = 1
 
 
 @dataclass(frozen=True)
@@ -85,7 +89,7 @@ def make_runtime(
     choice: RuntimeChoice,
     journal: JournalPlace | None = None,
     revived: Callable[[Revival], None] = lambda _: None,
-) -> LocalRuntime | RayRuntime:
+) -> LocalRuntime | ProcessRuntime | RayRuntime:
     """The runtime that was asked for, not yet open; on Ray, which must run, its actors are being started.
 
     Args:
@@ -95,6 +99,8 @@ def make_runtime(
     Raises:
         BadInput: the placement does not fit, or no node offers a resource that it asks for.
     """
+    if choice.processes > 1:
+        return _shared(site_agents, links, ledger, choice)
     if choice.runtime == "local":
         from agents.runtime.journal.redis_journal import RedisJournal
         from agents.runtime.local import HOST, LocalRuntime
@@ -115,6 +121,16 @@ def make_runtime(
     )
     runtime.start()
     return runtime
+
+
+def _shared(site_agents: SiteAgents, links: DeviceLinks, ledger: Path, choice: RuntimeChoice) -> ProcessRuntime:
+    from agents.assembly.parted_world import PartedLinks
+    from agents.assembly.processes.runtime import ProcessRuntime
+
+    if not isinstance(links, PartedLinks):
+        raise ProgrammingFault(f"{choice.processes} processes over {type(links).__name__}; expected PartedLinks")
+    allow_missing = choice.allow_missing
+    return ProcessRuntime(site_agents, links, ledger, links.workers, links.host_of, allow_missing=allow_missing)
 
 
 def end_of_operation(rules: MarketRules) -> datetime:

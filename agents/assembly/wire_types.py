@@ -202,7 +202,7 @@ declare_homes(
             "agents.runtime.host.log_entry",
             "agents.runtime.host.health",
             "agents.runtime.host.hosted_agent",
-            "agents.runtime.ray.host_setup",
+            "agents.runtime.host_setup",
         ),
         "safety": ("agents.planning.grid_safety.assessment", "agents.planning.grid_safety.cases"),
         "service": ("agents.roles.service_messages",),

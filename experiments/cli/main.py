@@ -89,7 +89,12 @@ def run(
         typer.Option(metavar="FILE", help="Of a study: its days, one a line, as `iles days worst --out` writes them."),
     ] = None,
     processes: Annotated[
-        int | None, typer.Option(min=1, help="Of a study: how many runs at once; as many as there are cores otherwise.")
+        int | None,
+        typer.Option(
+            min=1,
+            help="Of a study: how many runs at once; as many as there are cores otherwise. Of a single run with --runtime "
+            "local: how many processes share the site, one otherwise.",
+        ),
     ] = None,
 ) -> None:
     """Run one or more days of a site in simulated time and settle them.
@@ -136,6 +141,7 @@ def run(
             mechanism,
             broker=broker,
             scenario=None if scenario is None else scenario.value,
+            processes=processes or 1,
         )
     )
 

@@ -20,6 +20,10 @@ def scale(
         bool, typer.Option("--between", help="Also 30, 300 ... prosumers, on which the fitted laws are checked.")
     ] = False,
     seed: Annotated[int, typer.Option(min=0, help="Of districts, problems and runs.")] = 1,
+    processes: Annotated[
+        int,
+        typer.Option(min=1, help="Share the district of a day; no more than it has feeders (104 connections each)."),
+    ] = 1,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -48,7 +52,7 @@ def scale(
     console = Console(stderr=True)
     with console.status("measuring") as status:
         found = measure(
-            ScaleSettings(upto, seed, tables, out, between), lambda what: status.update(f"measuring: {what}")
+            ScaleSettings(upto, seed, tables, out, between, processes), lambda what: status.update(f"measuring: {what}")
         )
     figures: Figures = found
     if out is not None:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from agents.assembly.agents_of_site import agents_of_site, days_of_history
 from agents.assembly.described import described
 from agents.assembly.grid_of_site import usage_point
+from agents.assembly.parted_world import parts_of_site
 from agents.assembly.simulated_world import SimulatedWorld, open_world
 from agents.assembly.site_agents import SiteAgents
 from agents.assembly.site_runtime import JournalPlace, RuntimeChoice, end_of_operation, journal_server, make_runtime
@@ -35,16 +36,17 @@ from experiments.run.dispatch.ended_sessions import DayByDay, EndedSessions
 from experiments.run.grid import ByKind, Truth
 from experiments.run.judging.operation import operations_of
 from experiments.run.planted_copies import planted
-from experiments.run.settings import RunSettings, Runtime, ScenarioName
+from experiments.run.settings import RunSettings, Runtime, ScenarioName, WireKind
 from experiments.run.wrong_copies import chosen
 from market.mechanisms.registry import procuring
 from market.rules import Control
 
 if TYPE_CHECKING:
+    from agents.assembly.processes.runtime import ProcessRuntime
     from agents.runtime.local import LocalRuntime
     from agents.runtime.ray.runtime import RayRuntime
 
-Watch = Callable[["LocalRuntime | RayRuntime", datetime], None]
+Watch = Callable[["LocalRuntime | ProcessRuntime | RayRuntime", datetime], None]
 
 OPENING_HOUR = (
     10  # local time on the day before the first: devices connect, contracts are made, then comes the forecast
@@ -104,6 +106,8 @@ def check(settings: RunSettings) -> None:
     days_of_history(first, profiles)
     days_of_history(last, profiles)
     names = {p.device_name(d) for p in site.prosumers for d in p.devices} | set(site.meters)
+    if settings.processes > 1:
+        _shareable(settings, site)
     if settings.misread and settings.runtime != Runtime.LOCAL:
         raise BadInput(f"misread: with runtime {settings.runtime}; expected --runtime local")
     aggregators, meters = {party.name for party in site.aggregators} | {site.dso.name}, _told_meters(site)
@@ -129,6 +133,17 @@ def _judgeable(site: Site, scenario: str | None) -> None:
 def sells_balancing(site: Site, settings: RunSettings) -> bool:
     """Whether a run's column `market` sells balancing energy: the scenario is about that, and the site file says who buys."""
     return settings.scenario == ScenarioName.MARKET and site.balancing is not None
+
+
+def _shareable(settings: RunSettings, site: Site) -> None:
+    """Whether several processes can share the site, and are asked for nothing that only one can do."""
+    if (settings.runtime, settings.wire) != (Runtime.LOCAL, WireKind.DIRECT):
+        told = f"runtime {settings.runtime} and wire {settings.wire}"
+        raise BadInput(f"processes: {settings.processes} with {told}; expected runtime local and wire direct")
+    if settings.durable or settings.misread:
+        told = "durable" if settings.durable else "misread"
+        raise BadInput(f"processes: {settings.processes} with {told}; expected one process")
+    parts_of_site(site, settings.processes)
 
 
 def _elements(site: Site) -> dict[str, tuple[str, ...]]:
@@ -218,11 +233,16 @@ async def _run(
             wire=settings.wire,
             runtime=settings.runtime,
             base_port=settings.base_port,
+            processes=settings.processes,
         )
         cleanup.push_async_callback(world.close)
         journal = cleanup.enter_context(_journal(settings, ledger.parent))
         choice = RuntimeChoice(
-            settings.runtime, settings.agents_per_actor, settings.place, allow_missing=settings.allow_missing
+            settings.runtime,
+            settings.agents_per_actor,
+            settings.place,
+            allow_missing=settings.allow_missing,
+            processes=settings.processes,
         )
         cleanup.enter_context(planted(chosen(settings.misread, _elements(site), settings.seed)))
         runtime = make_runtime(site_agents, world.links(site_agents), ledger, choice, journal)

@@ -55,6 +55,7 @@ class RunSettings:
         broker: readings reach the readings table by topics instead of by the telemetry's files.
         scenario: what the run is judged by (`experiments.run.scenarios`); nothing where it is not said.
         place: (pattern of agent names, Ray resource their node must offer).
+        processes: how many of this machine share the site; with runtime `local` and wire `direct`.
     """
 
     site: str
@@ -74,6 +75,7 @@ class RunSettings:
     mechanism: str = "pay-as-bid"
     broker: bool = False
     scenario: str | None = None
+    processes: int = 1
 
 
 def losses(texts: list[str]) -> tuple[tuple[str, int | None], ...]:

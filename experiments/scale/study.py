@@ -30,6 +30,7 @@ class ScaleSettings:
         tables: which of `TABLES`.
         out: folder of finished points; None: nothing is kept.
         between: also 30, 300 ..., on which the laws are checked.
+        processes: how many share the district of a day.
     """
 
     upto: int
@@ -37,6 +38,7 @@ class ScaleSettings:
     tables: tuple[str, ...]
     out: Path | None
     between: bool
+    processes: int = 1
 
 
 def points(settings: ScaleSettings) -> list[Point]:
@@ -47,7 +49,7 @@ def points(settings: ScaleSettings) -> list[Point]:
         found += [Point("dispatch", str(size), measure_dispatch, (size, seed)) for size in sizes]
     if "day" in settings.tables:
         sizes = sizes_up_to(min(settings.upto, LARGEST_DAY), between=settings.between)
-        found += [Point("day", str(size), measure_day, (size, seed)) for size in sizes]
+        found += [Point("day", str(size), measure_day, (size, seed, settings.processes)) for size in sizes]
     if "placement" in settings.tables:
         found += [Point("placement", way.name, measure_placement, (_PLACED, seed, way)) for way in WAYS]
     if "penetration" in settings.tables:

@@ -173,9 +173,8 @@ class HostedAgent:
         self._failed(_received(event) if isinstance(event, Envelope) else event, error, now)
 
     def _rebase(self) -> bytes:
-        self.base = base = self.role.snapshot()
-        self.since = []
-        # What a base costs goes by its size: who has a large state and much to do would else write it out all day.
+        self.base, self.since = (base := self.role.snapshot()), []
+        # What it costs goes by its size: who has a large state and much to do would else write it out all day.
         self._window = max(self._most, len(base) // _BYTES_AN_EVENT)
         return base
 

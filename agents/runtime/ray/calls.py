@@ -11,11 +11,8 @@ import ray
 from ray.exceptions import ObjectLostError, RayActorError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from agents.runtime.served_host import HostRestarted
 from cim.model.errors import IlesError
-
-
-class HostRestarted(IlesError):
-    """The actor's process has died while nobody called it, and Ray has started a new one, which knows nothing yet."""
 
 
 class HostLost(IlesError):

@@ -15,8 +15,8 @@ from agents.runtime.journal import JournalAway, JournalFull
 from agents.runtime.ledger_history import has_begun, recollect
 from agents.runtime.placement import HostPlan
 from agents.runtime.ray.calls import LOST, HostLost, answers
-from agents.runtime.ray.host_actor import decoded
 from agents.runtime.revival import Revival
+from agents.runtime.served_host import decoded
 from cim.codec.codec import encode
 
 _REVIVAL_S = 120.0  # in simulated time; Ray restarts an actor in about a second, and notices a lost node after about 15

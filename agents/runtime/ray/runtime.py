@@ -21,12 +21,13 @@ from agents.runtime.agent_spec import AgentGroup, devices_of
 from agents.runtime.device_access import DeviceLinks
 from agents.runtime.envelope import Outcome, Task
 from agents.runtime.host.health import HostHealth
+from agents.runtime.host_setup import HostSetup
 from agents.runtime.placement import HostPlan, Placement, missing_resources
 from agents.runtime.ray.calls import LOST, answers, answers_now, on_this_node, spread_over_nodes
-from agents.runtime.ray.host_actor import HostActor, decoded
-from agents.runtime.ray.host_setup import HostSetup
+from agents.runtime.ray.host_actor import HostActor
 from agents.runtime.ray.reviving import Reviver, recall
 from agents.runtime.revival import Revival
+from agents.runtime.served_host import decoded
 from cim.codec.codec import decode, encode
 from cim.model.errors import BadInput
 
