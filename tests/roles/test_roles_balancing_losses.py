@@ -22,6 +22,7 @@ from market.ledger.reader import LedgerReader
 from market.settlement.payments import balance
 from market.uftp import AcceptedDisputed
 from tests.roles.test_roles_rebuild import Forgetful
+from tests.worlds.miniature import Miniature
 from tests.worlds.players import DAY
 
 EARLY, LATE = 28, 68
@@ -90,3 +91,18 @@ def test_calls_shares_and_levels_come_back_from_the_ledger(tmp_path: Path) -> No
     assert (pool.ordered, pool.shares_w) == ({reference: order}, {reference: dict(call.shares_w)})
     (level,) = bodies(market.path, LEVEL)
     assert market.roles["iles"].part(ServiceSelling).state.levels == {level.contract_id: level}
+
+
+def test_in_any_order_of_delivery_the_ledger_is_the_same(tmp_path: Path) -> None:
+    """Whatever arrives first of what is said at an instant: calls, shares, levels, settlements and payments are the same."""
+
+    def records(number: int | None) -> dict[tuple[str, str], bytes]:
+        market = Miniature(tmp_path / f"{number}.db", seed=number, needed_w=NEEDED_W, service=True)
+        market.play(DAY.end + timedelta(hours=7))
+        with LedgerReader(market.path) as reader:
+            return {(record.kind, record.key): record.body for record in reader.records()}
+
+    first = records(None)
+    assert {ORDERED, CALLED, LEVEL} <= {kind for kind, _ in first}
+    for number in (1, 2):
+        assert records(number) == first
