@@ -66,7 +66,7 @@ class MarketRows:
         """Disputes that were decided."""
         return [told for told in values(self.store, DisputeDecided) if party in (None, told.buyer, told.seller)]
 
-    def payments(self, party: str | None) -> list[PaymentRow]:
-        """What it paid and was paid."""
-        rows = [row for told in values(self.store, PaymentsMade) for row in told.payments]
+    def payments(self, party: str | None, since: datetime | None = None) -> list[PaymentRow]:
+        """What it paid and was paid; of payments made since an instant, or all."""
+        rows = [row for told in values(self.store, PaymentsMade, since) for row in told.payments]
         return [row for row in rows if party in (None, row.payer, row.payee)]

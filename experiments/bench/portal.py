@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from experiments.bench.figures import Figures
 from experiments.bench.portal_comings import figures
 from experiments.bench.portal_site import AGENTS, TOKEN, serve_bench
+from experiments.bench.portal_year import measure_year
 
 PER_SECOND = 200  # requests for the state
 LISTENERS = 2_000
@@ -31,7 +32,7 @@ def measure(full: bool, tell: Callable[[str], None]) -> Figures:
     """The figures of issue 18; where no Chromium is installed there is no `first_paint_ms`.
 
     Args:
-        full: a minute of each instead of seven seconds.
+        full: a minute of each instead of seven seconds, and each page over a year of data in a browser (`portal_year.py`).
         tell: is told what goes on.
     """
     seconds = 60 if full else 7
@@ -63,6 +64,7 @@ def measure(full: bool, tell: Callable[[str], None]) -> Figures:
         "listener_cpu_share": listener_cpu,
         **paint,
         **left,
+        **(measure_year(tell) if full else {}),
     }
 
 

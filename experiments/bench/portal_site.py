@@ -68,7 +68,7 @@ class BenchSite:
 
     async def health(self) -> Health:
         """All agents alive."""
-        return _health(datetime.now(UTC))
+        return agents_health(datetime.now(UTC))
 
     async def dso_state(self) -> DsoState:
         """Made from the store, as of a living site."""
@@ -79,7 +79,8 @@ class BenchSite:
         return MarketRows(self.store)
 
 
-def _health(now: datetime) -> Health:
+def agents_health(now: datetime) -> Health:
+    """10,000 prosumers, all alive."""
     agents = tuple(
         AgentHealth.model_construct(
             name=f"home-{n}", role="prosumer", host=f"host-{n % 64}", alive=True, handled=n, waiting=0, failed_events=0,

@@ -162,7 +162,8 @@ def wire(as_json: Json = False, full: Full = False) -> None:
 def portal(as_json: Json = False, full: Full = False) -> None:
     """How soon the portal answers for 10,000 agents, 200 times a second; tells 2,000 listeners; and paints its first page.
 
-    The portal has one core of its own. The painting needs Chromium (`make tools`).
+    The portal has one core of its own. The painting needs Chromium (`make tools`). With --full each page is opened there, too,
+    over a year of data (a day at Strem told 365 times) and 10,000 agents; that takes some minutes.
     """
     from experiments.bench.portal import measure
 

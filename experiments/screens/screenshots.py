@@ -1,7 +1,8 @@
 """`python -m experiments.screens.screenshots DIR OUT [NAME ...] [--at URL] [--each]`: pages as a desktop and a phone show them.
 
 DIR is a run's folder (`iles run strem --out DIR`), or with --at the folder of the living site that is served there. NAMEs choose
-pages such as dso-grid, all of them otherwise. Each is taken light and dark; with --each once a size, the phone's dark."""
+pages such as dso-grid, all of them otherwise. Each is taken light and dark; with --each once a size, the phone's dark; the wall
+display (wall) once."""
 
 from __future__ import annotations
 
@@ -19,6 +20,7 @@ from portal.tokens import portal_token
 
 SIZES = {"desktop": (1280, 860), "phone": (390, 844)}
 THEMES = ("light", "dark")
+WALL, WALL_SIZE = "wall", (1920, 1080)
 WAIT_MS = 10_000
 
 
@@ -85,6 +87,17 @@ async def _shoot(url: str, token: str, out: Path, wanted: Wanted) -> int:
                     await page.screenshot(path=out / f"{name}-{size}-{theme}.png", full_page=size == "desktop")
                     taken += 1
                 await context.close()
+        if not wanted.names or WALL in wanted.names:
+            width, height = WALL_SIZE
+            context = await browser.new_context(
+                viewport={"width": width, "height": height}, extra_http_headers={"Authorization": f"Bearer {token}"}
+            )
+            page = await context.new_page()
+            await page.goto(f"{url}/{WALL}")
+            if await page.locator("[data-chart]").count():
+                await page.wait_for_selector("[data-chart] svg", timeout=WAIT_MS)
+            await page.screenshot(path=out / f"{WALL}.png")
+            taken += 1
         await browser.close()
     return taken
 

@@ -24,7 +24,7 @@ from portal.screens.markup import (
 )
 from portal.screens.microgrid import microgrid
 from portal.screens.page import Parts
-from portal.screens.seen import Seen
+from portal.screens.seen import AHEAD, Seen
 from portal.screens.trading import span_words
 
 
@@ -72,12 +72,13 @@ def _flexibility(seen: Seen) -> Html:
 
 def open_offers(seen: Seen) -> list[FlexOffered]:
     """Offers that stand and that people may order: those they asked for, and those that nobody asked for; newest first."""
-    taken = {one.offer for one in values(seen.store, OrderPlaced)}
+    since = seen.now - AHEAD  # nothing is offered for a day further away
+    taken = {one.offer for one in values(seen.store, OrderPlaced, since)}
     lapsed = values(seen.store, MessageLapsed, seen.now - timedelta(days=2))
     gone = {one.about for one in lapsed if one.what == "FlexOffer"}
     return [
         one
-        for one in reversed(values(seen.store, FlexOffered))
+        for one in reversed(values(seen.store, FlexOffered, since))
         if one.expires > seen.now
         and (one.for_people or one.request is None)
         and one.reference not in taken

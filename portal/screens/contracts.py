@@ -23,6 +23,7 @@ from portal.screens.markup import (
     digits,
     figures,
     kw,
+    lately,
     link,
     mark,
     money,
@@ -164,19 +165,23 @@ def _life(seen: Seen, versions: list[ContractAgreed], ended: ContractEnded | Non
                 + _price(version.volume_price_e4_per_kwh, version.currency, "kWh"),
             )
         )
-    for update in values(seen.store, ReservationUpdated, key={"contract_id": one.contract_id}):
+    for update in values(seen.store, ReservationUpdated, seen.since, {"contract_id": one.contract_id}):
         most = max((abs(isp.power_w) for isp in update.isps), default=0)
         steps.append((update.at, "reservation updated", f"{update.period}: {kw(most):g} kW stay reserved at most"))
     names = {element.name for element in one.elements}
-    for order in values(seen.store, OrderPlaced):
+    for order in values(seen.store, OrderPlaced, seen.since):
         if order.contract_id == one.contract_id:
             steps.append((order.at, "ordered under it", f"{order.period}, {order.order_reference}"))
-    for told in last_revisions(MarketRows(seen.store).settlements(seen.visitor.party)):
+    for told in last_revisions(MarketRows(seen.store).settlements(seen.visitor.party, seen.since)):
         for row in told.orders:
             if row.contract_id == one.contract_id:
                 words = f"{row.period}, {row.order_reference}: {money(row.net_e4, told.currency)} net"
                 steps.append((told.at, "order settled", words))
-    paid = [row for row in MarketRows(seen.store).payments(seen.visitor.party) if one.contract_id in row.reference]
+    paid = [
+        row
+        for row in MarketRows(seen.store).payments(seen.visitor.party, seen.since)
+        if one.contract_id in row.reference
+    ]
     for settled in values(seen.store, UnitsMoved):
         for unit in settled.units:
             if unit.unit in names and unit.event in ("assign", "limit", "suspend", "withdraw"):
@@ -202,7 +207,10 @@ def _life(seen: Seen, versions: list[ContractAgreed], ended: ContractEnded | Non
             Figure("capacity price", _price(one.capacity_price_e4_per_kw_day, one.currency, "kW and day")),
             Figure("penalty", _price(one.penalty_e4_per_kwh, one.currency, "kWh")),
             Figure("activations", f"{one.max_activations} per {one.counted_per}"),
-            Figure("paid under it", money(sum(row.amount_e4 for row in paid), one.currency)),
+            Figure(
+                "paid under it" if seen.since is None else "paid under it in the time shown",
+                money(sum(row.amount_e4 for row in paid), one.currency),
+            ),
         ),
         table(
             "Elements",
@@ -221,6 +229,7 @@ def _life(seen: Seen, versions: list[ContractAgreed], ended: ContractEnded | Non
             ),
             "It names no element.",
         ),
+        lately(seen.since, contract=one.contract_id),
         table(
             "What happened",
             ("at (local)", "what", "more"),

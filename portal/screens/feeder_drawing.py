@@ -55,6 +55,7 @@ def drawn(drawing: Drawing, voltage_pu: Floats, loading_pct: Floats, what: str) 
             at = f'x="{x + side:.0f}" y="{y + below:.0f}" text-anchor="{anchor}"'
             label = f"<text {at}>{_words(value, '%', 0)}</text>"
         parts.append(f'<g class="{classes}"><title>{html.escape(words)}</title>{line}{label}</g>')
+    kind = "feeder" if sheet.scale is None else "feeder map"
     named = sheet.scale is None or len(drawing.nodes) <= _NAMED
     for number, node in enumerate(drawing.nodes):
         x, y = sheet.places[node.name]
@@ -71,7 +72,7 @@ def drawn(drawing: Drawing, voltage_pu: Floats, loading_pct: Floats, what: str) 
         )
     return Html(
         f'<div class="wide" role="region" tabindex="0" aria-label="drawing of the feeder">'
-        f'<svg class="feeder" viewBox="0 0 {sheet.width:.0f} {sheet.height:.0f}" role="img" '
+        f'<svg class="{kind}" viewBox="0 0 {sheet.width:.0f} {sheet.height:.0f}" role="img" '
         f'width="{sheet.width:.0f}" height="{sheet.height:.0f}"><title>{text(what)}</title>{"".join(parts)}</svg></div>'
     )
 

@@ -59,8 +59,9 @@ def _available(seen: Seen) -> Html:
                 if contract.start_minute <= minute < contract.end_minute:
                     row[place] = max(contract.amount_up_w, abs(contract.amount_down_w)) / 1000
             reserved[contract.contract_id] = row
-    for update in latest(seen.store, ReservationUpdated, "contract_id", "period"):
-        if update.period == day.day and update.contract_id in reserved:
+    updated = {update.contract_id: update for update in seen.of_day(ReservationUpdated)}  # the newest of each
+    for update in updated.values():
+        if update.contract_id in reserved:
             for isp in update.isps:
                 reserved[update.contract_id][isp.start - 1 : isp.start - 1 + isp.duration] = abs(isp.power_w) / 1000
     total = np.sum(list(reserved.values()), axis=0) if reserved else np.zeros(day.count)
@@ -112,7 +113,7 @@ def _plants(seen: Seen) -> Html:
     rows = []
     assets = {asset.name: asset for told in values(seen.store, AssetsRegistered) for asset in told.assets}
     moved = {(m.unit, m.product): m for told in values(seen.store, UnitsMoved) for m in told.units}
-    sessions = {one.aggregator: one for one in values(seen.store, SessionConcluded)}
+    sessions = {one.aggregator: one for one in values(seen.store, SessionConcluded, seen.since)}
     contracts = [one for one in in_force(seen) if one.buyer != seen.site.dso]
     for buyer in dict.fromkeys(one.buyer for one in contracts):
         mine = [one for one in contracts if one.buyer == buyer]
@@ -162,11 +163,11 @@ def _plants(seen: Seen) -> Html:
 
 
 def _convergence(seen: Seen) -> Html:
-    told = values(seen.store, SessionConcluded)
+    told = values(seen.store, SessionConcluded, seen.since)
     if not told:
         return section(
             "Last convergence",
-            note("No virtual power plant has split a request yet: one will when the DSO asks for flexibility."),
+            note(f"No virtual power plant has split a request{seen.yet}: one will when the DSO asks for flexibility."),
             name="convergence",
         )
     last = next((one for one in reversed(told) if one.residuals), told[-1])

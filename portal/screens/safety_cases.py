@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import math
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from cim.platform.publications.grid import SafetyAnalysed, SafetyCaseFound
 from cim.platform.publications.site import WatchedPoint
-from cim.platform.store import latest
 from portal.screens.markup import Cell, Html, Line, digits, mark, note, section, table
 from portal.screens.seen import Seen
 
 
 def cases_section(seen: Seen, point: WatchedPoint) -> Html:
     """The newest of each case of the day shown, those that break most first."""
-    told = [
-        one
-        for one in latest(seen.store, SafetyCaseFound, "congestion_point", "period", "case")
-        if one.congestion_point == point.congestion_point and one.period == seen.day.day
-    ]
+    newest = {one.case: one for one in _of_day(seen) if one.congestion_point == point.congestion_point}
+    told = list(newest.values())
     told.sort(key=lambda one: (-len(one.broken), -max(one.loading_pct)))
     analysed = max(
         (one.at for one in seen.of_day(SafetyAnalysed) if one.congestion_point == point.congestion_point), default=None
@@ -50,6 +46,12 @@ def cases_section(seen: Seen, point: WatchedPoint) -> Html:
     )
 
 
+def _of_day(seen: Seen) -> list[SafetyCaseFound]:
+    """What was found of the day shown: cases are tried the day before and on the day, so no fortnight of them is gone through."""
+    told = seen.store.told(SafetyCaseFound, seen.day.start - timedelta(days=2), seen.day.end, {"period": seen.day.day})
+    return [one.publication for one in told]
+
+
 def _when(seen: Seen, told: list[SafetyCaseFound], analysed: datetime | None) -> str:
     """When the cases were tried, and that what is expected is newer; nothing where there is none."""
     if not told:
@@ -72,7 +74,7 @@ def bands(seen: Seen, point: WatchedPoint) -> list[Line]:
     for quantile in ("10 %", "90 %"):
         told = [
             one
-            for one in seen.of_day(SafetyCaseFound)
+            for one in _of_day(seen)
             if one.congestion_point == point.congestion_point and one.case == f"nothing lost, {quantile}"
         ]
         if told and len(told[-1].loading_pct) == seen.day.count:

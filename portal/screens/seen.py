@@ -124,7 +124,8 @@ class Seen:
         """Up to when there is something to look at, UTC: the site's time; of a finished run the end of its last day."""
         if self.health.status is not Status.FINISHED:
             return self.now
-        ran = [one.period for one in values(self.store, PrognosisTaken)]
+        lately = self.now - timedelta(days=LATELY)  # a run's last day was foretold shortly before its end
+        ran = [one.period for one in values(self.store, PrognosisTaken, lately) or values(self.store, PrognosisTaken)]
         days = [LocalDay(day, self.site.timezone, self.site.isp_minutes) for day in ran]
         return max((day.end for day in days if day.end <= self.now), default=self.now)
 

@@ -11,9 +11,15 @@ import pytest
 
 from cim.platform import parquet_store
 from cim.platform.parquet_store import ParquetStore
-from cim.platform.publications.agreements import AssetsRegistered, RegisteredAsset
+from cim.platform.publications.agreements import AssetsRegistered, ContractAgreed, RegisteredAsset
 from cim.platform.publications.base import IspPower
-from cim.platform.publications.grid import FeedInAccounted, FeedInLimited, SafetyAnalysed, WorksDeclared
+from cim.platform.publications.grid import (
+    FeedInAccounted,
+    FeedInLimited,
+    SafetyAnalysed,
+    SafetyCaseFound,
+    WorksDeclared,
+)
 from cim.platform.publications.measured import DeviceBack, DeviceLost
 from cim.platform.publications.site import SiteDescribed, WatchedPoint
 from cim.platform.publications.trading import OrderPlaced
@@ -52,6 +58,55 @@ def test_a_month_is_shown_and_all_of_it_where_that_is_asked_for(tmp_path: Path, 
     young = FakeSite()
     young.store.put("iles", SiteDescribed(NOON - timedelta(days=30), "strem", "UTC", 15, "dso.test", (), ()))
     assert "What was told since" not in shown(young, tmp_path, path)
+
+
+def test_a_contracts_life_is_a_month_of_it_and_all_where_that_is_asked_for(tmp_path: Path) -> None:
+    """Of two orders under a contract of a year the older is there with all; what was paid says of which time it is."""
+    made = old_site()
+    made.store.put(
+        "dso",
+        ContractAgreed(
+            NOON - timedelta(days=99), "c-1", "dso.test", "east.test", (DAY - 2 * AGO), DAY + AGO, tuple(range(1, 8)), 0, 1440, 15,
+            (), 5_000, -5_000, 1, "day", 4, 4, 100, 200, 300, "fixed", "EUR",
+        ),
+    )  # fmt: skip
+    for reference, ago in (("under-old", AGO), ("under-new", timedelta())):
+        order = OrderPlaced(
+            NOON - ago,
+            reference,
+            "dso.test",
+            "east.test",
+            "ean.1",
+            DAY - ago,
+            100,
+            "EUR",
+            (IspPower(41, -8_000, 4),),
+            "c-1",
+        )
+        made.store.put("dso", order)
+    path = "/market/pages/contracts?contract=c-1"
+    month, whole = shown(made, tmp_path, path), shown(made, tmp_path, f"{path}&rows=all")
+    assert "under-new" in month
+    assert "under-old" not in month
+    assert "paid under it in the time shown" in month
+    assert "under-old" in whole
+    assert "in the time shown" not in whole
+
+
+def test_cases_of_a_day_are_those_told_shortly_before(tmp_path: Path) -> None:
+    """The day's cases of the evening before and of the day, the newest of each; another day's are not among them."""
+    made = old_site()
+    row = (("line-1",) * 96, (50.0,) * 96, ("n",) * 96, (1.0,) * 96, ())
+    for ago, case, period in (
+        (1, "first", DAY),
+        (0, "first", DAY),
+        (1, "second", DAY),
+        (0, "third", DAY - timedelta(days=1)),
+    ):
+        made.store.put("dso", SafetyCaseFound(NOON - timedelta(days=ago), "ean.1", period, case, *row))
+    words = shown(made, tmp_path, f"/dso/pages/points?day={DAY}")
+    assert "Cases of 2025-06-21, each in its worst ISP (2)" in words
+    assert "third" not in words
 
 
 def test_a_connection_shows_what_it_was_told_in_the_time_shown(tmp_path: Path) -> None:
