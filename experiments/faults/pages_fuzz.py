@@ -18,6 +18,7 @@ from experiments.faults.portal_fuzz import CALLERS, FuzzReport
 from experiments.faults.portal_site import FuzzedSite
 from portal.screens.catalogue import catalogue
 from portal.screens.sheets import TABLE
+from portal.screens.wall import PATH as WALL
 
 _STATUSES: Final = frozenset({200, 401, 403, 404, 422})
 _ANY: Final = (
@@ -51,6 +52,9 @@ _OF: Final[Mapping[str, Sequence[str]]] = {
     "invoice": ("2026-05/1",),
     "kind": ("flex-order", "contract"),
     "key": ("x",),
+    "node": ("LV1.101 Bus 1", "busbar", "nowhere"),
+    "kw": ("11", "-5", "12"),
+    "round": ("2026-05-20T10:00:00+00:00", "yesterday"),
     "text": ("farm", "power kWh"),
     "query": ("power",),
 }  # fmt: skip
@@ -69,7 +73,7 @@ def fuzz_pages(site: FuzzedSite, examples: int, seed: int, report: FuzzReport) -
 async def _all(site: FuzzedSite, examples: int, draws: random.Random, report: FuzzReport) -> None:
     transport = httpx.ASGITransport(site.app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://portal") as client:
-        for path in catalogue(None):
+        for path in (*catalogue(None), WALL):
             sheets: list[dict[str, str]] = []
             for number in range(examples):
                 query = {} if number == 0 else _query(draws)
