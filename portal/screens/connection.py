@@ -136,7 +136,8 @@ def _power(seen: Seen, grid: GridSource, found: GridDay, home: str) -> Html:
                 *band_lines(seen, band, np.zeros((3, 0)) if band is None else band.voltage_pu[:, :, place]),
                 *limits,
             ],
-            "A power flow of the network with what all connections metered, balanced phases; no voltmeter stands behind it.",
+            "A power flow of the network with what all connections metered, balanced phases; no voltmeter stands behind it. The "
+            "quantiles are of what the DSO expects of all sellers.",
         ),
         name="power",
     )
