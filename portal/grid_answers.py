@@ -64,7 +64,7 @@ def forecast(
         min_voltage_pu=drawing.min_voltage_pu,
         max_voltage_pu=drawing.max_voltage_pu,
         max_loading_pct=drawing.max_loading_pct,
-        days=tuple(_day(seen, grid, day, node_places, branch_places) for day in _span(seen, last)),
+        days=tuple(_day(seen, grid, day, nodes=node_places, branches=branch_places) for day in _span(seen, last)),
     )
 
 
@@ -113,7 +113,7 @@ def why_red(seen: Seen, grid: GridSource, *, point: str, isp: int | None) -> Why
     place = reddest(found, grid.drawing, watched.branch) if isp is None else isp - 1
     if place is None or not found.sort[place]:
         raise BadInput(f"day: nothing is known of {found.day.key}{'' if isp is None else f', ISP {isp}'}")
-    loading, told = contributions(grid, found, place, watched.branch, point)
+    loading, told = contributions(grid, found, place, branch=watched.branch, point=point)
     return WhyRed(
         point=point,
         branch=watched.branch,
@@ -185,7 +185,7 @@ def _span(seen: Seen, last: date | None) -> list[LocalDay]:
     return [first.next(number) for number in range(days)]
 
 
-def _day(seen: Seen, grid: GridSource, day: LocalDay, nodes: Sequence[int], branches: Sequence[int]) -> GridDayShown:
+def _day(seen: Seen, grid: GridSource, day: LocalDay, *, nodes: Sequence[int], branches: Sequence[int]) -> GridDayShown:
     drawing, found, band = grid.drawing, grid_day(seen, grid, day), grid_bands(seen, grid, day)
     flow, places = found.flow, {branch.name: place for place, branch in enumerate(drawing.branches)}
     likely_pu = None if band is None else band.voltage_pu

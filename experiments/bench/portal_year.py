@@ -16,7 +16,7 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import chain, islice
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, TypeVar, cast
 
 from cim.model.readings import Kind
 from cim.platform.columns import Row, row_of, table_of
@@ -44,6 +44,7 @@ from portal.news import News
 from portal.screens.catalogue import catalogue
 from portal.server import serve
 
+T = TypeVar("T")
 DAYS = 365
 _ONCE: Final = frozenset(
     {"site_described", "assets_registered", "template_published", "units_moved", "contract_agreed"}
@@ -175,21 +176,25 @@ def _family(one: Publication) -> str:
     return family_name(type(one))
 
 
-def _moved(value: Any, ago: int) -> Any:
+def _moved(value: T, ago: int) -> T:
     """The same so many days before, under other names."""
+    return cast("T", _earlier(value, ago))
+
+
+def _earlier(value: object, ago: int) -> object:
     if isinstance(value, datetime | date):
         return value - timedelta(days=ago)
     if isinstance(value, tuple):
-        return tuple(_moved(one, ago) for one in value) if value and not isinstance(value[0], int | float) else value
+        return tuple(_earlier(one, ago) for one in value) if value and not isinstance(value[0], int | float) else value
     if is_dataclass(value) and not isinstance(value, type):
-        changed = {}
+        changed: dict[str, object] = {}
         for one in fields(value):
             found = getattr(value, one.name)
             if isinstance(found, str):
                 if one.name in _NAMES and ago:
                     changed[one.name] = f"{found}~{ago}"
             elif isinstance(found, datetime | date | tuple) or is_dataclass(found):
-                changed[one.name] = _moved(found, ago)
+                changed[one.name] = _earlier(found, ago)
         return replace(value, **changed)
     return value
 

@@ -68,7 +68,7 @@ def make(seen: Seen) -> Parts:
     more = asked_w[isp] >= 0 if asked_w[isp] else _more(seen, shown, isp)
     return (
         Html(f'<div data-keep="asked">{Asked(choices).html()}</div>'),
-        _book(seen, shown, isp, abs(float(asked_w[isp])), more),
+        _book(seen, shown, isp, asked_w=abs(float(asked_w[isp])), more=more),
         _day(seen, shown, asked_w),
     )
 
@@ -125,7 +125,7 @@ def _more(seen: Seen, shown: Round, isp: int) -> bool:
     return max(powers, key=abs, default=0.0) >= 0
 
 
-def _book(seen: Seen, shown: Round, isp: int, asked_w: float, more: bool) -> Html:
+def _book(seen: Seen, shown: Round, isp: int, *, asked_w: float, more: bool) -> Html:
     found = steps(seen, shown, isp, more)
     start = seen.starts()[isp]
     way = "more consumption or less feed-in" if more else "less consumption or more feed-in"

@@ -71,7 +71,7 @@ def node_place(drawing: Drawing, node: str) -> int:
 
 
 def contributions(
-    grid: GridSource, found: GridDay, isp: int, branch: str, point: str
+    grid: GridSource, found: GridDay, isp: int, *, branch: str, point: str
 ) -> tuple[float, list[Contribution]]:
     """(the branch's loading in percent, what the connections below a point do to it), those first that load it most.
 

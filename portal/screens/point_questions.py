@@ -94,7 +94,7 @@ def why(seen: Seen, grid: GridSource, found: GridDay, point: WatchedPoint) -> Ht
     isp = isp_shown(seen, found) if seen.query.get("isp") else worst
     if not found.sort[isp]:
         return section("Why red", note(f"Nothing is known of {state_line(seen, found, isp)}."), name="why")
-    base, told = contributions(grid, found, isp, point.branch, point.congestion_point)
+    base, told = contributions(grid, found, isp, branch=point.branch, point=point.congestion_point)
     return section(
         "Why red: who loads it",
         figures(
