@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from datetime import datetime
 
@@ -10,28 +9,26 @@ from cim.model.devices import DeviceKind, Mode, Nameplate, News, Setpoint
 from cim.model.errors import BadInput
 from cim.model.readings import Kind, Quality, Reading
 from devices.dial_in.server import DialInServer
-from devices.dial_in.transport import FrameLink, wire_to
-from devices.ocpp.machine import LOST, CsmsMachine
-from devices.ocpp.payload import Payload, PeerFault
-from devices.ocpp.version import BothWays
-from devices.ocpp.versions import VERSIONS
-from devices.port.errors import DeviceError, DeviceFault, DeviceUnreachable
+from devices.dial_in.transport import FrameLink
+from devices.ocpp.connection import StationConnection
+from devices.ocpp.machine import CsmsMachine
+from devices.ocpp.version import BothWays, LimitFor
+from devices.port.errors import DeviceFault, DeviceUnreachable
 from devices.port.tells import OnNews
 
 _KINDS = (Kind.POWER, Kind.ENERGY_IMPORT)
 _AT_REST = ("Available", "Occupied", "Reserved")  # connector states in which no transaction means no power
 
 _SETPOINT_STEP_W = 0.5
-_BOOT_GRACE_S = 0.5
 _NOT_THERE = ("NotImplemented", "NotSupported")  # the RPC errors of a station without composite schedules
 _log = logging.getLogger("iles.devices.ocpp")
 
 
 class StationPort:
-    """One charging station with one EVSE, in the version of OCPP that it speaks.
+    """One EVSE of a charging station, in the version of OCPP that the station speaks.
 
     Args:
-        name: the station's identity: the last part of the URL it dials, and its user name.
+        name: in which its readings are. Where no connection is given it is the station's identity, too.
         link: to a device in this process, or
         server: the server it dials (which holds its password).
         interval_s: how often it reports; readings older than twice that are STALE.
@@ -39,6 +36,8 @@ class StationPort:
         run: differs from driver to driver of one station (8 characters count), because a station may remember our
             message ids; without it the same inputs give the same frames.
         only_looks: whether nothing is to be set in the station when it is opened.
+        connection: of a station with several EVSEs, instead of link, server, interval, time-out and run.
+        evse: which one (OCPP 1.6: connector).
     """
 
     def __init__(
@@ -51,13 +50,20 @@ class StationPort:
         run: str = "",
         *,
         only_looks: bool = False,
+        connection: StationConnection | None = None,
+        evse: int = 1,
     ) -> None:
-        self.name = name
-        self._only_looks = only_looks
-        self._timeout_s = timeout_s
+        self.name, self._evse, self._only_looks = name, evse, only_looks
         self._unverified = False
-        self._machine = CsmsMachine(name, interval_s, run)
-        self._wire = wire_to("ocpp", name, self._machine, link=link, server=server, timeout_s=timeout_s)
+        self._connection = connection or StationConnection(
+            name, link=link, server=server, interval_s=interval_s, timeout_s=timeout_s, run=run
+        )
+        self._state = self._connection.state(evse)
+        self._called = self._connection.name if connection is None else f"{self._connection.name}, EVSE {evse},"
+
+    @property
+    def _machine(self) -> CsmsMachine:
+        return self._connection.machine
 
     @property
     def speaks(self) -> str:
@@ -66,75 +72,34 @@ class StationPort:
 
     def listen(self, on_news: OnNews) -> None:
         """See `Tells`: vehicles that come and go."""
-        self._machine.state.news.on_news = on_news
+        self._state.news.on_news = on_news
 
     async def open(self, now: datetime) -> Nameplate:
         """Wait for the station's BootNotification, and learn what it tells of itself."""
-        machine = self._machine
-        machine.state.clock(now)
-        await self._wire.open()
-        await self._remind()
-        if not await self._wire.deliver([], lambda: machine.booted and self._wire.connected):
-            raise DeviceUnreachable(
-                f"charging station {self.name} sent no BootNotification within {self._timeout_s:g} s; "
-                f"expected it to dial {self._wire.where} with one of the subprotocols {', '.join(VERSIONS)}"
-            )
-        machine.state.foreign = []
-        settings = () if self._only_looks else machine.version.settings(machine.interval_s)
-        for question in (*machine.version.questions(), *settings):
-            try:
-                machine.state.report_ended = False
-                answer = await self._ask(machine.call(question))
-                if machine.version.learn(machine.state, type(question).__name__, answer):
-                    await self._wire.deliver([], lambda: machine.state.report_ended)
-            except (DeviceError, PeerFault):
-                continue  # all of it is optional here: what is not told stays unknown, such as the rated power (0)
-        await self._catch_up()
-        if machine.state.foreign:
-            _log.warning("charging station %s holds limits of somebody else, which are not loosened", self.name)
-        about, rated_w = machine.about, machine.state.max_power_w or 0
+        await self._connection.open(self._evse, now, only_looks=self._only_looks)
+        state, about = self._state, self._machine.about
+        if state.foreign:
+            _log.warning("charging station %s holds limits of somebody else, which are not loosened", self._called)
+        rated_w = state.max_power_w or 0
         return Nameplate(DeviceKind.STATION, about.vendor, about.model, about.serial, max_consumption_w=rated_w)
-
-    async def _remind(self) -> None:
-        """A station that was running when we started does not boot again by itself: ask it to (F06 TriggerMessage)."""
-        if await self._wire.deliver([], lambda: self._wire.connected) and not self._machine.booted:
-            await asyncio.sleep(_BOOT_GRACE_S)  # one that has just been switched on says so at once
-            if not self._machine.booted:
-                await self._wire.deliver(self._machine.ask_boot(), lambda: self._machine.booted)
-
-    async def _catch_up(self) -> None:
-        """Learn what a station that was running before us has told already: connector, registers, transaction (F06)."""
-        machine = self._machine
-        if not machine.state.running:
-            return
-        for what in machine.version.askable:
-            heard = len(machine.recent_actions)
-            try:
-                answer = await self._ask(machine.call(machine.version.trigger(what)))
-            except DeviceFault:
-                continue  # a station without triggers tells all this by and by; until then nothing is taken for granted
-            if answer.text("status") == "Accepted":
-                await self._wire.deliver([], lambda what=what, heard=heard: what in machine.recent_actions[heard:])  # type: ignore[misc]
-            elif what == "TransactionEvent" and answer.text("status") == "Rejected":
-                machine.state.caught_up = True  # none runs
 
     async def sync(self, now: datetime) -> None:
         """Take what the station has to say at this instant."""
-        self._machine.state.clock(now)
-        await self._wire.sync()
+        self._state.clock(now)
+        await self._connection.sync()
 
     async def measure(self, now: datetime) -> tuple[Reading, ...]:
         """Net power and the energy register as the station last reported them; ABSENT when it is not connected."""
-        self._machine.state.clock(now)
-        told = self._machine.state.last.values
+        self._state.clock(now)
+        told = self._state.last.values
         given = (
             (Kind.ENERGY_EXPORT,) if isinstance(self._machine.version, BothWays) and Kind.ENERGY_EXPORT in told else ()
         )
         return tuple(self._reading(kind, now) for kind in (*_KINDS, *given))
 
     def _reading(self, kind: Kind, now: datetime) -> Reading:
-        state = self._machine.state
-        if not self._wire.connected:
+        state = self._state
+        if not self._connection.connected:
             return state.last.absent(kind, now)
         at_rest = state.transaction is None and state.caught_up and state.status in _AT_REST
         told = state.last.values.get(kind)
@@ -151,7 +116,7 @@ class StationPort:
 
         Where somebody else's limit is smaller, that is what is asked for: ours would overrule it.
         """
-        machine, state, power_w = self._machine, self._machine.state, setpoint.power_w
+        machine, state, power_w = self._machine, self._state, setpoint.power_w
         state.clock(now)
         if (foreign_w := state.foreign_w(valid_until)) is not None:
             power_w = min(power_w, int(foreign_w))
@@ -164,19 +129,14 @@ class StationPort:
                 "station; expected a limit of 0 W or more (it cannot discharge)"
             )
         self._check_end(valid_until, now)
-        answer = await self._ask(machine.set_limit(power_w, valid_until))
-        if answer.text("status") != "Accepted" and state.stack_level > 0:
-            state.stack_level = 0  # perhaps it does not mean what it says of its levels
-            answer = await self._ask(machine.set_limit(power_w, valid_until))
-        if answer.text("status") != "Accepted" and not state.in_amperes and machine.version.wants_amperes(answer):
-            state.in_amperes = True
-            answer = await self._ask(machine.set_limit(power_w, valid_until))
+        answer = await self._connection.limit(power_w, valid_until, self._evse)
         if answer.text("status") != "Accepted":
-            only = ", which takes amperes only," if state.in_amperes else ""
+            only = ", which takes amperes only," if machine.station.wide.in_amperes else ""
             raise DeviceFault(
-                f"charging station {self.name}{only} answered {answer.text('status')} to a limit of "
+                f"charging station {self._called}{only} answered {answer.text('status')} to a limit of "
                 f"{power_w} W; expected Accepted"
             )
+        await self._connection.keep_station_limit(valid_until)
         await self._read_back(power_w, valid_until)
 
     def _check_end(self, valid_until: datetime, now: datetime) -> None:
@@ -185,11 +145,11 @@ class StationPort:
 
     def _gives(self) -> bool:
         """Whether a vehicle is plugged that can give energy back, and can be asked for it."""
-        return isinstance(self._machine.version, BothWays) and self._machine.state.discharge_w > 0
+        return isinstance(self._machine.version, BothWays) and self._state.discharge_w > 0
 
     async def _ask_for(self, power_w: int, valid_until: datetime, now: datetime) -> None:
         """Ask the plugged vehicle for a power until `valid_until`, and read back that it is asked for."""
-        version, state = self._machine.version, self._machine.state
+        version, state, ask = self._machine.version, self._state, self._connection.ask
         self._check_end(valid_until, now)
         if power_w < -state.discharge_w:
             raise BadInput(
@@ -197,28 +157,29 @@ class StationPort:
                 f"expected {-state.discharge_w} W or more"
             )
         if not isinstance(version, BothWays) or state.transaction is None:
-            raise DeviceFault(f"charging station {self.name} has no vehicle that gives energy; expected a transaction")
-        wanted = version.set_power(power_w, now, valid_until, state.transaction.id, stack_level=state.stack_level)
-        answer = await self._ask(self._machine.call(wanted))
+            raise DeviceFault(
+                f"charging station {self._called} has no vehicle that gives energy; expected a transaction"
+            )
+        await self._connection.keep_station_limit(valid_until)
+        how = LimitFor(self._evse, state.transaction.id, stack_level=self._machine.station.wide.stack_level)
+        answer = await ask(self._machine.call(version.set_power(power_w, now, valid_until, how)))
         if answer.text("status") != "Accepted":
             raise DeviceFault(
-                f"charging station {self.name} answered {answer.text('status')} to a setpoint of {power_w} W; "
+                f"charging station {self._called} answered {answer.text('status')} to a setpoint of {power_w} W; "
                 "expected Accepted"
             )
-        told = version.power_read(
-            await self._ask(self._machine.call(self._machine.version.read_limit(now, valid_until)))
-        )
+        reading = self._machine.version.read_limit(now, valid_until, self._evse)
+        told = version.power_read(await ask(self._machine.call(reading)))
         if told is None or abs(told - power_w) > _SETPOINT_STEP_W:
             read = "no setpoint" if told is None else f"a setpoint of {told:g} W"
-            raise DeviceFault(f"charging station {self.name} reads back {read}; expected {power_w} W")
+            raise DeviceFault(f"charging station {self._called} reads back {read}; expected {power_w} W")
 
     async def _read_back(self, power_w: int, valid_until: datetime) -> None:
         """Compare the composite schedule, where the station has one: it may leave that out, and the limit counts as set."""
         version = self._machine.version
         try:
-            applied = version.limit_read(
-                await self._ask(self._machine.call(version.read_limit(self._machine.now, valid_until)))
-            )
+            reading = version.read_limit(self._machine.now, valid_until, self._evse)
+            applied = version.limit_read(await self._connection.ask(self._machine.call(reading)))
         except DeviceUnreachable:
             raise
         except DeviceFault as fault:
@@ -228,44 +189,30 @@ class StationPort:
         if applied is None:
             if not self._unverified:
                 self._unverified = True
-                _log.warning("charging station %s tells no composite schedule: its limits are not verified", self.name)
+                _log.warning(
+                    "charging station %s tells no composite schedule: its limits are not verified", self._called
+                )
             return
         limit_w, step_w = applied
         if limit_w < 0:
             raise DeviceFault(
-                f"charging station {self.name} reads back a limit of {limit_w:g}, and -1 means that no limit is in force; "
+                f"charging station {self._called} reads back a limit of {limit_w:g}, and -1 means that no limit is in force; "
                 f"expected at most {power_w} W"
             )
         if limit_w > power_w + step_w:
             raise DeviceFault(
-                f"charging station {self.name} reads back a limit of {limit_w:g} W; expected at most {power_w} W"
+                f"charging station {self._called} reads back a limit of {limit_w:g} W; expected at most {power_w} W"
             )
 
     async def release(self, now: datetime) -> None:
         """Drop our limits, and nobody else's; that there were none is no fault."""
-        self._machine.state.clock(now)
-        for clearing in self._machine.version.clear_limits():
-            await self._ask(self._machine.call(clearing))
+        self._state.clock(now)
+        await self._connection.release(self._evse)
 
     def drain(self) -> tuple[News, ...]:
         """Vehicles that came and went since the last call."""
-        return self._machine.state.news.drain()
+        return self._state.news.drain()
 
     async def close(self) -> None:
-        """Turn the station away."""
-        await self._wire.close()
-
-    async def _ask(self, unique_id: str) -> Payload:
-        """The answer to one of our calls."""
-        answers = self._machine.answers
-        try:
-            if self._wire.connected:
-                await self._wire.deliver(self._machine.flush(), lambda: unique_id in answers)
-        finally:
-            if unique_id not in answers:
-                self._machine.abandon(unique_id)
-            answer = answers.pop(unique_id)
-        if answer.error:
-            fault = DeviceUnreachable if answer.error in (LOST, "no answer in time") else DeviceFault
-            raise fault(f"charging station {self.name} did not do {answer.action}: {answer.error}; expected an answer")
-        return answer.payload
+        """The station is turned away, unless another of its EVSEs is in use."""
+        await self._connection.close(self._evse)

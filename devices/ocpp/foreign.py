@@ -7,7 +7,7 @@ are remembered, and nothing that ILES asks for is looser than they are.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container
 from datetime import UTC, datetime, timedelta
 from math import inf
 from typing import NamedTuple
@@ -15,7 +15,7 @@ from typing import NamedTuple
 from cim.mapping.ocpp import NOMINAL_V
 from devices.ocpp.payload import Payload
 
-_OVERRULED = ("TxDefaultProfile", "TxProfile")
+_OVERRULED, _WHOLE = ("TxDefaultProfile", "TxProfile"), ("ChargingStationMaxProfile",)
 _BEGINNING, _END = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 _LONGEST_S = 10 * 366 * 86_400  # nobody means a schedule of more than ten years
 
@@ -29,7 +29,7 @@ class ForeignLimit(NamedTuple):
     transaction: str = ""
 
 
-def foreign_limits(profile: Payload, ours: Iterable[int]) -> list[ForeignLimit]:
+def foreign_limits(profile: Payload, ours: Container[int]) -> list[ForeignLimit]:
     """What a ChargingProfileType says, unless it is one of `ours` or one that ours does not overrule.
 
     Where a schedule has no fixed begin (Recurring, Relative), the smallest of its limits counts all the time.
@@ -37,7 +37,16 @@ def foreign_limits(profile: Payload, ours: Iterable[int]) -> list[ForeignLimit]:
     Raises:
         PeerFault: a field has another type than the schema says.
     """
-    if profile.whole("id") in ours or profile.text("chargingProfilePurpose") not in _OVERRULED:
+    return _limits(profile, ours, _OVERRULED)
+
+
+def station_limits(profile: Payload, ours: Container[int]) -> list[ForeignLimit]:
+    """What it says of the whole station, where a limit of ours for that would overrule it. Raises as `foreign_limits`."""
+    return _limits(profile, ours, _WHOLE)
+
+
+def _limits(profile: Payload, ours: Container[int], purposes: Container[str]) -> list[ForeignLimit]:
+    if profile.whole("id") in ours or profile.text("chargingProfilePurpose") not in purposes:
         return []
     valid = (
         profile.instant("validFrom") if "validFrom" in profile else _BEGINNING,

@@ -1,17 +1,19 @@
-"""The CSMS side of one charging station with one EVSE, without I/O, in the version of OCPP that its session speaks.
+"""The CSMS side of one charging station, without I/O, in the version of OCPP that its session speaks.
 
-What the station says becomes readings and news (`state`); what is asked of it becomes calls, whose answers are data.
+What the station says becomes readings and news of its EVSEs (`station`); what is asked of it becomes calls, whose answers are data.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from devices.ocpp.payload import Payload
 from devices.ocpp.rpc import Answer, Handler, Rpc
 from devices.ocpp.schemas import Message
-from devices.ocpp.state import StationState
-from devices.ocpp.version import EVSE, About, Version
+from devices.ocpp.state import EvseState
+from devices.ocpp.station import Station
+from devices.ocpp.version import WHOLE, About, LimitFor, Version
 from devices.ocpp.versions import DEFAULT, VERSIONS
 
 LOST = "the connection was lost before the answer"
@@ -25,10 +27,11 @@ class CsmsMachine:
         name: its identity.
         interval_s: heartbeat interval that it is given at boot.
         run: tells our message ids from those of the drivers that this station had before.
-        now: see `StationState`.
+        now: market time.
+        sources: in whose name the readings of each EVSE are; not said: it has one, EVSE 1, in the station's own name.
 
     Attributes:
-        state: what it has told.
+        station: what it has told.
         version: what it speaks: 2.0.1 until a session begins in another.
         booted: whether it has said who it is (`about`).
         answers: to our calls, by message id.
@@ -37,9 +40,16 @@ class CsmsMachine:
 
     closed = False
 
-    def __init__(self, name: str, interval_s: int = 900, run: str = "", now: datetime = _BEGINNING) -> None:
+    def __init__(
+        self,
+        name: str,
+        interval_s: int = 900,
+        run: str = "",
+        now: datetime = _BEGINNING,
+        sources: Mapping[int, str] | None = None,
+    ) -> None:
         self.name, self.interval_s = name, interval_s
-        self.state = StationState(name, interval_s, now, EVSE)
+        self.station = Station(name, interval_s, now, {1: name} if sources is None else sources)
         self.booted = False
         self.about = About("", "")
         self.answers: dict[str, Answer] = {}
@@ -51,19 +61,24 @@ class CsmsMachine:
 
     def _open(self, version: Version, count: int) -> tuple[Version, Rpc]:
         handlers = {
-            action: self._after_boot(action, handler) for action, handler in version.handlers(self.state).items()
+            action: self._after_boot(action, handler) for action, handler in version.handlers(self.station).items()
         }
         handlers["BootNotification"] = self._boot
         return version, Rpc(version.schemas, self._begin, handlers, self.answers.__setitem__, count)
 
     @property
+    def state(self) -> EvseState:
+        """What the first of its EVSEs has told; most have one."""
+        return next(iter(self.station.evses.values()))
+
+    @property
     def now(self) -> datetime:
         """Market time."""
-        return self.state.now
+        return self.station.wide.now
 
     @now.setter
     def now(self, at: datetime) -> None:
-        self.state.now = at
+        self.station.wide.now = at
 
     # -- the wire's side -------------------------------------------------------------------------------------------
 
@@ -93,15 +108,12 @@ class CsmsMachine:
         """Ask this; the message id of the call."""
         return self._rpc.call(message)
 
-    def set_limit(self, power_w: int, valid_until: datetime) -> str:
-        """Ask for at most `power_w` until `valid_until`; the message id of the call."""
-        state = self.state
-        number = state.transaction.id if state.transaction else None
-        return self.call(
-            self.version.set_limit(
-                power_w, state.now, valid_until, number, in_amperes=state.in_amperes, stack_level=state.stack_level
-            )
-        )
+    def set_limit(self, power_w: int, valid_until: datetime, evse: int) -> str:
+        """Ask for at most `power_w` at an EVSE (`WHOLE`: at all together) until `valid_until`; the message id of the call."""
+        wide, state = self.station.wide, self.station.evses.get(evse)
+        number = state.transaction.id if state is not None and state.transaction is not None else None
+        how = LimitFor(evse, number, in_amperes=wide.in_amperes, stack_level=wide.stack_level)
+        return self.call(self.version.set_limit(power_w, wide.now, valid_until, how))
 
     def ask_boot(self) -> list[str]:
         """Ask a station that is connected, but was booted before we were, for a BootNotification; the frames to send."""
@@ -111,7 +123,7 @@ class CsmsMachine:
     def _trigger_boot(self) -> None:
         if not self._triggered:
             self._triggered = True
-            self.call(self.version.trigger("BootNotification"))
+            self.call(self.version.trigger("BootNotification", WHOLE))
 
     def flush(self) -> list[str]:
         """What may be sent now."""
@@ -130,7 +142,7 @@ class CsmsMachine:
                 # Every station that has the password is accepted (A00, B01), also by the driver before this one. So it
                 # has booted already, and what it says counts; a refusal would lose it, as only events of a transaction
                 # are sent again (E13). What it is must be asked for.
-                self.state.running = True
+                self.station.run()
                 self._trigger_boot()
             return handler(payload)
 
@@ -139,7 +151,8 @@ class CsmsMachine:
     def _boot(self, payload: Payload) -> Message:
         self.about = self.version.about(payload)
         triggered = self._triggered if self.about.triggered is None else self.about.triggered
-        self.state.running = self.state.running or triggered
+        if triggered:
+            self.station.run()
         if not triggered:
             self._rpc.forget()
         self._triggered = self._triggered and self.about.triggered is not None

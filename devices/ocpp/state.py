@@ -1,11 +1,11 @@
-"""What one charging station with one EVSE has told, whatever version of OCPP it speaks.
+"""What one EVSE of a charging station has told, whatever version of OCPP it speaks.
 
 Market time is put into `now` by the caller; where the station gives a time of its own, that one is used.
 """
 
 from __future__ import annotations
 
-import logging
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
@@ -23,8 +23,9 @@ _GIVEN_UP_AFTER = timedelta(minutes=15)  # assumed: so long an Ended event that 
 _NEEDS_WITHIN = timedelta(minutes=2)  # assumed: a station that has told no needs by then tells none
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 _LIMITS, _DIGITS = 256, 6  # limits of somebody else that are remembered; digits of a stack level
-_NAMED = 16  # EVSEs that are not ours; and transactions that wait for their lost end
-_log = logging.getLogger("iles.devices.ocpp")
+_IDLE = ("Available", "Unavailable", "Faulted")  # of a connector beside which another one of the EVSE may be in use
+_CONNECTORS = 8  # of one EVSE, as many as are remembered
+_NAMED = 16  # transactions that wait for their lost end
 
 
 class MeterValue(NamedTuple):
@@ -34,28 +35,48 @@ class MeterValue(NamedTuple):
     samples: list[SampledValue]
 
 
-class StationState:
-    """Readings, connector, transaction and news of the station `name`, one EVSE of which (`evse`) is ours.
+@dataclass(slots=True)
+class StationWide:
+    """What holds for all EVSEs of a station.
 
     Attributes:
-        interval_s: how often it is expected to report.
-        running: it was running when this driver first met it: what went before is to be asked for.
-        caught_up: whether a transaction runs is known.
+        now: market time.
+        report_ended: whether the report that was asked for last is complete.
         in_amperes: it takes limits in amperes only.
         stack_level: the highest at which it takes profiles.
+    """
+
+    now: datetime
+    report_ended: bool = False
+    in_amperes: bool = False
+    stack_level: int = 0
+
+    def takes_levels(self, text: str) -> None:
+        """It says up to which stack level it takes profiles."""
+        self.stack_level = int(text) if text.isdecimal() and len(text) < _DIGITS else 0
+
+
+class EvseState:
+    """Readings, connectors, transaction and news of the EVSE `number` of a station, in whose name (`name`) readings are.
+
+    Attributes:
+        wide: what holds for the whole station.
+        running: it was running when this driver first met it: what went before is to be asked for.
+        caught_up: whether a transaction runs is known.
         foreign: limits of somebody else that it holds.
         discharge_w: the most that the plugged vehicle can give back.
     """
 
-    def __init__(self, name: str, interval_s: int, now: datetime, evse: int = 1) -> None:
-        self.name, self.interval_s, self.now, self._evse = name, interval_s, now, evse
-        self.status = ""
+    def __init__(self, name: str, interval_s: int, wide: StationWide, number: int = 1) -> None:
+        self.name, self.wide, self.number = name, wide, number
+        now = wide.now
+        self._connectors: dict[int, str] = {}
         self.max_power_w: int | None = None
         self.transaction: Transaction | None = None
         self.news = NewsBox()
         self.last = LastTold(name, 2 * interval_s)  # a value that two reports in a row missed is stale
-        self.report_ended = self.running = self.caught_up = self.in_amperes = False
-        self.discharge_w = self.stack_level = 0
+        self.running = self.caught_up = False
+        self.discharge_w = 0
         self.foreign: list[ForeignLimit] = []
         self._coming: Needs | None = None  # of a vehicle whose transaction has not begun
         self._heard_at = now  # when they were heard
@@ -63,8 +84,17 @@ class StationState:
         self._told_at = now  # the latest time the station gave
         self._ended: list[str] = []
         self._lost: dict[str, Transaction] = {}  # over, as another began; their Ended events are still to come
-        self._elsewhere: list[str] = []  # transactions of other EVSEs
-        self._others: set[int] = set()  # EVSEs that are not ours, as far as they were named
+
+    @property
+    def now(self) -> datetime:
+        """Market time."""
+        return self.wide.now
+
+    @property
+    def status(self) -> str:
+        """Of its connectors, in the words of OCPP 2.0.1: Occupied where one is; else what was told last; "" before that."""
+        told = list(self._connectors.values())
+        return "" if not told else next((one for one in told if one not in _IDLE), told[-1])
 
     # -- time --------------------------------------------------------------------------------------------------------
 
@@ -73,7 +103,7 @@ class StationState:
 
         Judged here and not when it is said: between two calls our `now` stands still, and a station may tell hours later.
         """
-        self.now = now
+        self.wide.now = now
         self._set_right(now)
         for tx in [tx for tx in self._lost.values() if now - tx.over_at >= _GIVEN_UP_AFTER]:
             self._end(tx, tx.over_at)  # its own Ended will not come: what is known of it is told
@@ -100,10 +130,6 @@ class StationState:
 
     # -- its limits ---------------------------------------------------------------------------------------------------
 
-    def takes_levels(self, text: str) -> None:
-        """It says up to which stack level it takes profiles."""
-        self.stack_level = int(text) if text.isdecimal() and len(text) < _DIGITS else 0
-
     def holds(self, limits: list[ForeignLimit]) -> None:
         """It holds these limits of somebody else; of a great many the smallest are kept."""
         self.foreign = sorted({*self.foreign, *limits})[:_LIMITS]
@@ -116,26 +142,16 @@ class StationState:
 
     # -- what it says ------------------------------------------------------------------------------------------------
 
-    def is_other(self, evse: int) -> bool:
-        """Whether an EVSE is none that this driver is for; said once of each, of the first ones."""
-        if evse == self._evse:
-            return False
-        if evse not in self._others and len(self._others) < _NAMED:  # a station may make up numbers for good
-            self._others.add(evse)
-            _log.warning(
-                "charging station %s: EVSE %d is not steered and not read; only EVSE %d is", self.name, evse, self._evse
-            )
-        return True
-
-    def connector(self, at: datetime, evse: int, status: str) -> None:
-        """The state of a connector, in the words of OCPP 2.0.1 (`Available`, `Occupied`, ...)."""
+    def connector(self, at: datetime, status: str, connector: int = 1) -> None:
+        """The state of one of its connectors, in the words of OCPP 2.0.1 (`Available`, `Occupied`, ...)."""
         self.tell(at)
-        if not self.is_other(evse):
-            self.status = status
-            self.caught_up = self.caught_up or not self.running or status == "Available"
-            if status == "Available" and self._coming is not None and self.transaction is None:
-                self._coming, self.discharge_w = None, 0
-                self.news.put(VehicleUnplugged(0, at))  # it said what it needs, and left before any transaction
+        self._connectors.pop(connector, None)
+        self._connectors = {**dict(list(self._connectors.items())[1 - _CONNECTORS :]), connector: status}
+        status = self.status
+        self.caught_up = self.caught_up or not self.running or status == "Available"
+        if status == "Available" and self._coming is not None and self.transaction is None:
+            self._coming, self.discharge_w = None, 0
+            self.news.put(VehicleUnplugged(0, at))  # it said what it needs, and left before any transaction
 
     def measure(self, values: list[MeterValue]) -> None:
         """What its meter says."""
@@ -177,21 +193,16 @@ class StationState:
             tx.begun_at = self.now
 
     def transaction_event(
-        self, number: str, event_type: str, at: datetime, values: list[MeterValue], *, evse: int | None, queued: bool
+        self, number: str, event_type: str, at: datetime, values: list[MeterValue], *, queued: bool
     ) -> None:
-        """A transaction began (`Started`), goes on (`Updated`) or is over (`Ended`).
+        """A transaction began (`Started`) here, goes on (`Updated`) or is over (`Ended`).
 
         Args:
             number: its identity.
             values: in the order in which they were told.
-            evse: where, if that is said.
             queued: whether it may have waited in the station while that was offline.
         """
         self.tell(at)
-        if evse is not None and self.is_other(evse):
-            self._elsewhere = [*self._elsewhere[-15:], number]
-        if number in self._elsewhere:
-            return  # of another EVSE, whose vehicle and register are its own
         self.caught_up = True
         if number in self._lost:
             self._of_lost(self._lost[number], event_type, at, values)
@@ -229,9 +240,12 @@ class StationState:
                 tx.first_wh = begin if tx.first_wh is None else min(tx.first_wh, begin)
 
     def is_known(self, number: str) -> bool:
-        """Whether a transaction of this identity runs, is over, or is another EVSE's, as far as that is remembered."""
-        running = self.transaction is not None and self.transaction.id == number
-        return running or number in self._lost or number in self._ended or number in self._elsewhere
+        """Whether a transaction of this identity runs here, or did, as far as that is remembered."""
+        return self.runs(number) or number in self._lost or number in self._ended
+
+    def runs(self, number: str) -> bool:
+        """Whether a transaction of this identity runs here."""
+        return self.transaction is not None and self.transaction.id == number
 
     def is_over(self, number: str) -> bool:
         """Whether a transaction of this identity is over, as far as that is remembered."""

@@ -10,9 +10,10 @@ from cim.mapping.ocpp import AT_BEGIN, DEFAULT_CONTEXT, DEFAULT_LOCATION, DEFAUL
 from devices.ocpp.payload import Payload, stamp
 from devices.ocpp.rpc import Handler
 from devices.ocpp.schemas import Message
-from devices.ocpp.state import MeterValue, StationState
+from devices.ocpp.state import MeterValue
+from devices.ocpp.station import Station
 from devices.ocpp.v16.messages import call_result, datatypes, enums
-from devices.ocpp.version import EVSE
+from devices.ocpp.version import WHOLE
 from devices.port.told_number import told_number
 
 _UNSET_BEFORE = 2010  # a station's clock that was not set begins at 1970 or 2000; OCPP is younger
@@ -24,8 +25,8 @@ _MOST_IDS = 2**31
 class Heard:
     """The handlers of one station's messages."""
 
-    def __init__(self, state: StationState) -> None:
-        self._state = state
+    def __init__(self, station: Station) -> None:
+        self._station = station
 
     def handlers(self) -> Mapping[str, Handler]:
         """By action; what is only acknowledged changes nothing that is known of power or energy."""
@@ -34,7 +35,7 @@ class Heard:
             "DataTransfer": lambda _: call_result.DataTransfer(status=enums.DataTransferStatus.unknown_vendor_id),
             "DiagnosticsStatusNotification": lambda _: call_result.DiagnosticsStatusNotification(),
             "FirmwareStatusNotification": lambda _: call_result.FirmwareStatusNotification(),
-            "Heartbeat": lambda _: call_result.Heartbeat(current_time=stamp(self._state.now)),
+            "Heartbeat": lambda _: call_result.Heartbeat(current_time=stamp(self._station.wide.now)),
             "LogStatusNotification": lambda _: call_result.LogStatusNotification(),
             "MeterValues": self._meter_values,
             "SecurityEventNotification": lambda _: call_result.SecurityEventNotification(),
@@ -46,35 +47,37 @@ class Heard:
 
     def _status_notification(self, payload: Payload) -> Message:
         connector, status = payload.whole("connectorId"), payload.text("status")
-        if connector != 0:  # 0 is the station as a whole
-            at = self._at(payload) if "timestamp" in payload else self._state.now
-            self._state.connector(at, connector, "Occupied" if status in _PLUGGED else status)
-            if connector == EVSE and status in _NO_CURRENT:
-                self._state.caught_up = True
+        state = None if connector == WHOLE else self._station.evse(connector)
+        if state is not None:
+            at = self._at(payload) if "timestamp" in payload else state.now
+            state.connector(at, "Occupied" if status in _PLUGGED else status)
+            state.caught_up = state.caught_up or status in _NO_CURRENT
         return call_result.StatusNotification()
 
     def _meter_values(self, payload: Payload) -> Message:
         connector = payload.whole("connectorId")
         values = self._values(payload, "meterValue")
-        if payload.whole("transactionId", 0) > 0 and connector != 0:  # 0 and -1 are said outside of any
+        if payload.whole("transactionId", 0) > 0 and connector != WHOLE:  # 0 and -1 are said outside of any
             number = str(payload.whole("transactionId"))
-            at = max((value.at for value in values), default=self._state.now)
-            self._state.transaction_event(number, "Updated", at, values, evse=connector, queued=True)
-        elif not self._state.is_other(connector or EVSE):  # 0: the station's main meter, where it has one connector
-            self._state.measure(values)
+            at = max((value.at for value in values), default=self._station.wide.now)
+            if (state := self._station.at(number, connector, begins=False)) is not None:
+                state.transaction_event(number, "Updated", at, values, queued=True)
+            return call_result.MeterValues()
+        # 0: the station's main meter, which is that of its connector where it has one
+        state = self._station.the_only() if connector == WHOLE else self._station.evse(connector)
+        if state is not None:
+            state.measure(values)
         return call_result.MeterValues()
 
     def _start(self, payload: Payload) -> Message:
         at, connector = self._at(payload), payload.whole("connectorId")
         number = self._number(payload)
         begun = SampledValue(payload.number("meterStart"), unit="Wh", context=AT_BEGIN)
-        known = self._state.is_known(str(number))
-        self._state.transaction_event(
-            str(number), "Started", at, [MeterValue(at, [begun])], evse=connector, queued=True
-        )
-        running = self._state.transaction
-        if running is not None and running.id == str(number) and not known:
-            self._state.assume_needs()
+        known = self._station.is_known(str(number))
+        if (state := self._station.at(str(number), connector, begins=True)) is not None:
+            state.transaction_event(str(number), "Started", at, [MeterValue(at, [begun])], queued=True)
+            if state.runs(str(number)) and not known:
+                state.assume_needs()
         return call_result.StartTransaction(transaction_id=number, id_tag_info=_anyone())
 
     def _stop(self, payload: Payload) -> Message:
@@ -82,7 +85,8 @@ class Heard:
         values = [v for v in self._values(payload, "transactionData") if v.samples]
         ended = MeterValue(at, [SampledValue(payload.number("meterStop"), unit="Wh")])
         number = str(payload.whole("transactionId"))
-        self._state.transaction_event(number, "Ended", at, [*values, ended], evse=None, queued=True)
+        if (state := self._station.at(number, None, begins=False)) is not None:
+            state.transaction_event(number, "Ended", at, [*values, ended], queued=True)
         return call_result.StopTransaction(id_tag_info=_anyone() if "idTag" in payload else None)
 
     def _number(self, payload: Payload) -> int:
@@ -93,9 +97,9 @@ class Heard:
         station does whose clock starts at 1970 again.
         """
         said = "|".join(str(payload.whole(name)) for name in ("connectorId", "meterStart"))
-        number = crc32(f"{self._state.name}|{said}|{payload.text('timestamp')}|{payload.text('idTag')}".encode())
+        number = crc32(f"{self._station.name}|{said}|{payload.text('timestamp')}|{payload.text('idTag')}".encode())
         number = number % (_MOST_IDS - 1) + 1
-        while self._state.is_over(str(number)):
+        while self._station.is_over(str(number)):
             number = number % (_MOST_IDS - 1) + 1
         return number
 
@@ -104,7 +108,7 @@ class Heard:
 
     def _believed(self, at: datetime) -> datetime:
         """A time as the station says it; where its clock is not set, now."""
-        return self._state.now if at.year < _UNSET_BEFORE else at
+        return self._station.wide.now if at.year < _UNSET_BEFORE else at
 
     def _values(self, payload: Payload, name: str) -> list[MeterValue]:
         return [

@@ -8,12 +8,12 @@ from datetime import datetime
 from devices.ocpp.payload import Payload, stamp
 from devices.ocpp.rpc import Handler
 from devices.ocpp.schemas import Message
-from devices.ocpp.state import StationState
+from devices.ocpp.station import Station
 from devices.ocpp.v16 import requests
 from devices.ocpp.v16.heard import Heard
 from devices.ocpp.v16.messages import SCHEMAS, call_result, enums
 from devices.ocpp.v201.requests import composite_limit_w
-from devices.ocpp.version import About
+from devices.ocpp.version import About, LimitFor
 
 
 class Version16:
@@ -24,9 +24,9 @@ class Version16:
     schemas = SCHEMAS
     askable: tuple[str, ...] = ("StatusNotification", "MeterValues")
 
-    def handlers(self, state: StationState) -> Mapping[str, Handler]:
+    def handlers(self, station: Station) -> Mapping[str, Handler]:
         """See `Version`."""
-        return Heard(state).handlers()
+        return Heard(station).handlers()
 
     def about(self, boot: Payload) -> About:
         """See `Version`."""
@@ -51,48 +51,37 @@ class Version16:
         """What it is to sample: left to itself, a station of 1.6 tells the register alone."""
         return requests.settings(interval_s)
 
-    def learn(self, state: StationState, action: str, answer: Payload) -> bool:
+    def learn(self, station: Station, action: str, answer: Payload) -> bool:
         """See `Version`: whether it takes amperes only, and its highest level. There is no report."""
         if action == "GetConfiguration":
             for pair in answer.parts("configurationKey"):
                 key, value = pair.text("key"), pair.text("value", "")
                 if key == requests.RATE_UNITS and value:
-                    state.in_amperes = "Power" not in value
+                    station.wide.in_amperes = "Power" not in value
                 elif key == requests.MAX_LEVEL:
-                    state.takes_levels(value)
+                    station.wide.takes_levels(value)
         return False
 
-    def trigger(self, what: str) -> Message:
+    def trigger(self, what: str, evse: int) -> Message:
         """See `Version`."""
-        return requests.trigger(what)
+        return requests.trigger(what, evse)
 
-    def set_limit(
-        self,
-        power_w: int,
-        now: datetime,
-        valid_until: datetime,
-        transaction: str | None,
-        *,
-        in_amperes: bool,
-        stack_level: int,
-    ) -> Message:
+    def set_limit(self, power_w: int, now: datetime, valid_until: datetime, how: LimitFor) -> Message:
         """See `Version`."""
-        return requests.set_charging_profile(
-            power_w, now, valid_until, transaction, in_amperes=in_amperes, stack_level=stack_level
-        )
+        return requests.set_charging_profile(power_w, now, valid_until, how)
 
     def wants_amperes(self, answer: Payload) -> bool:
         """See `Version`: a refusal has no reason here, so the other unit is worth a try."""
         return answer.text("status") == "Rejected"
 
-    def read_limit(self, now: datetime, valid_until: datetime) -> Message:
+    def read_limit(self, now: datetime, valid_until: datetime, evse: int) -> Message:
         """See `Version`."""
-        return requests.get_composite_schedule(now, valid_until)
+        return requests.get_composite_schedule(now, valid_until, evse)
 
     def limit_read(self, answer: Payload) -> tuple[float, float] | None:
         """See `Version`."""
         return composite_limit_w(answer, answer.part("chargingSchedule"))
 
-    def clear_limits(self) -> tuple[Message, ...]:
+    def clear_limits(self, evse: int) -> tuple[Message, ...]:
         """See `Version`."""
-        return requests.clear_charging_profiles()
+        return requests.clear_charging_profiles(evse)

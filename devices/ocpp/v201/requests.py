@@ -9,52 +9,42 @@ from cim.mapping.ocpp import DEFAULT_CONTEXT, DEFAULT_LOCATION, DEFAULT_MEASURAN
 from devices.ocpp.needs import Needs
 from devices.ocpp.payload import Payload, PeerFault, stamp
 from devices.ocpp.v201.messages import call, datatypes, enums
-from devices.ocpp.version import EVSE
+from devices.ocpp.version import STATION_ID, WHOLE, LimitFor, ids_at
 
-# Our profile ids: one of each purpose, so that a new one replaces the old; not 1 and 2, as everybody else's may be.
-TX_PROFILE, DEFAULT_PROFILE = OURS = 1_947_001, 1_947_002
 BEHIND = timedelta(minutes=1)  # how far a station's clock may be behind; it is set at boot and by each heartbeat
 THREE_PHASES = 3  # OCPP assumes three phases where a profile names none
 _STEP_W, _STEP_A = 0.5, 0.05  # half of what a station may round a limit to
 _PHASES = {"AC_single_phase": 1, "AC_two_phase": 2, "AC_three_phase": 3}
 
 
-def set_charging_profile(
-    power_w: int,
-    now: datetime,
-    valid_until: datetime,
-    transaction: str | None,
-    *,
-    in_amperes: bool = False,
-    stack_level: int = 0,
-) -> call.SetChargingProfile:
+def set_charging_profile(power_w: int, now: datetime, valid_until: datetime, how: LimitFor) -> call.SetChargingProfile:
     """K01: at most `power_w` from `now` to `valid_until`, one period in watts, or in amperes for each of three phases.
 
     The schedule begins a little earlier, because a station whose clock is behind ours would leave it for later.
     A TxProfile of the running transaction; without one, a TxDefaultProfile for whoever plugs in before it ends. The
-    schedule's duration says the same as validTo, for stations that heed only one of them. It stands at `stack_level`: of
-    one purpose the highest counts, and one at the same level would be replaced for good.
+    schedule's duration says the same as validTo, for stations that heed only one of them. Of one purpose the highest
+    stack level counts, and one at the same level would be replaced for good.
     """
     begin, units, periods = now - BEHIND, enums.ChargingRateUnitEnumType, datatypes.ChargingSchedulePeriodType
-    number = TX_PROFILE if transaction else DEFAULT_PROFILE
     schedule = datatypes.ChargingScheduleType(
-        id=number,
+        id=how.profile,
         start_schedule=stamp(begin),
         duration=seconds(begin, valid_until),
-        charging_rate_unit=units.amps if in_amperes else units.watts,
-        charging_schedule_period=[_period_a(power_w) if in_amperes else periods(start_period=0, limit=float(power_w))],
+        charging_rate_unit=units.amps if how.in_amperes else units.watts,
+        charging_schedule_period=[
+            _period_a(power_w) if how.in_amperes else periods(start_period=0, limit=float(power_w))
+        ],
     )
-    purposes = enums.ChargingProfilePurposeEnumType
     profile = datatypes.ChargingProfileType(
-        id=number,
-        stack_level=stack_level,
-        charging_profile_purpose=purposes.tx_profile if transaction else purposes.tx_default_profile,
+        id=how.profile,
+        stack_level=how.stack_level,
+        charging_profile_purpose=enums.ChargingProfilePurposeEnumType(how.purpose),
         charging_profile_kind=enums.ChargingProfileKindEnumType.absolute,
         charging_schedule=[schedule],
         valid_to=stamp(valid_until),
-        transaction_id=transaction,
+        transaction_id=how.transaction,
     )
-    return call.SetChargingProfile(evse_id=EVSE, charging_profile=profile)
+    return call.SetChargingProfile(evse_id=how.evse, charging_profile=profile)
 
 
 def amperes(power_w: int) -> float:
@@ -84,15 +74,16 @@ def composite_limit_w(composite: Payload, schedule: Payload) -> tuple[float, flo
     return limit * volts, _STEP_A * volts
 
 
-def get_composite_schedule(now: datetime, valid_until: datetime) -> call.GetCompositeSchedule:
+def get_composite_schedule(now: datetime, valid_until: datetime, evse: int) -> call.GetCompositeSchedule:
     """K08: what applies from now on, in watts."""
     unit = enums.ChargingRateUnitEnumType.watts
-    return call.GetCompositeSchedule(duration=seconds(now, valid_until), evse_id=EVSE, charging_rate_unit=unit)
+    return call.GetCompositeSchedule(duration=seconds(now, valid_until), evse_id=evse, charging_rate_unit=unit)
 
 
-def clear_charging_profiles() -> tuple[call.ClearChargingProfile, ...]:
-    """K10: drop our profiles, also those of a driver before this one, and nobody else's."""
-    return tuple(call.ClearChargingProfile(charging_profile_id=number) for number in OURS)
+def clear_charging_profiles(evse: int) -> tuple[call.ClearChargingProfile, ...]:
+    """K10: drop our profiles at an EVSE, also those of a driver before this one, and nobody else's."""
+    ours = (STATION_ID,) if evse == WHOLE else ids_at(evse)
+    return tuple(call.ClearChargingProfile(charging_profile_id=number) for number in ours)
 
 
 def get_charging_profiles() -> call.GetChargingProfiles:
@@ -105,13 +96,13 @@ def get_base_report() -> call.GetBaseReport:
     return call.GetBaseReport(request_id=1, report_base=enums.ReportBaseEnumType.configuration_inventory)
 
 
-def trigger(what: str) -> call.TriggerMessage:
+def trigger(what: str, evse: int) -> call.TriggerMessage:
     """F06: send a message of this kind now, about the EVSE; at boot the station tells of itself."""
     if what == "BootNotification":
         return call.TriggerMessage(requested_message=enums.MessageTriggerEnumType.boot_notification)
     connector = 1 if what == "StatusNotification" else None
-    evse = datatypes.EVSEType(id=EVSE, connector_id=connector)
-    return call.TriggerMessage(requested_message=enums.MessageTriggerEnumType(what), evse=evse)
+    about = datatypes.EVSEType(id=evse, connector_id=connector)
+    return call.TriggerMessage(requested_message=enums.MessageTriggerEnumType(what), evse=about)
 
 
 def samples(sampled_values: list[Payload]) -> list[SampledValue]:

@@ -8,11 +8,11 @@ from datetime import datetime
 from devices.ocpp.payload import Payload, stamp
 from devices.ocpp.rpc import Handler
 from devices.ocpp.schemas import Message
-from devices.ocpp.state import StationState
+from devices.ocpp.station import Station
 from devices.ocpp.v201 import requests
 from devices.ocpp.v201.heard import Heard
 from devices.ocpp.v201.messages import SCHEMAS, call_result, enums
-from devices.ocpp.version import About
+from devices.ocpp.version import About, LimitFor
 
 _NO_WATTS = "UnsupportedRateUnit"  # the reason code of a station whose profiles are in amperes (part 2, appendix 5)
 
@@ -25,9 +25,9 @@ class Version201:
     schemas = SCHEMAS
     askable: tuple[str, ...] = ("StatusNotification", "MeterValues", "TransactionEvent")
 
-    def handlers(self, state: StationState) -> Mapping[str, Handler]:
+    def handlers(self, station: Station) -> Mapping[str, Handler]:
         """See `Version`."""
-        return Heard(state).handlers()
+        return Heard(station).handlers()
 
     def about(self, boot: Payload) -> About:
         """See `Version`."""
@@ -53,41 +53,30 @@ class Version201:
         """None: its operator sets what it samples."""
         return ()
 
-    def learn(self, state: StationState, action: str, answer: Payload) -> bool:  # noqa: ARG002 - all that is asked is told by reports
+    def learn(self, station: Station, action: str, answer: Payload) -> bool:  # noqa: ARG002 - all that is asked is told by reports
         """See `Version`."""
         return answer.text("status") == "Accepted"
 
-    def trigger(self, what: str) -> Message:
+    def trigger(self, what: str, evse: int) -> Message:
         """See `Version`."""
-        return requests.trigger(what)
+        return requests.trigger(what, evse)
 
-    def set_limit(
-        self,
-        power_w: int,
-        now: datetime,
-        valid_until: datetime,
-        transaction: str | None,
-        *,
-        in_amperes: bool,
-        stack_level: int,
-    ) -> Message:
+    def set_limit(self, power_w: int, now: datetime, valid_until: datetime, how: LimitFor) -> Message:
         """See `Version`."""
-        return requests.set_charging_profile(
-            power_w, now, valid_until, transaction, in_amperes=in_amperes, stack_level=stack_level
-        )
+        return requests.set_charging_profile(power_w, now, valid_until, how)
 
     def wants_amperes(self, answer: Payload) -> bool:
         """See `Version`."""
         return answer.part("statusInfo").text("reasonCode", "") == _NO_WATTS
 
-    def read_limit(self, now: datetime, valid_until: datetime) -> Message:
+    def read_limit(self, now: datetime, valid_until: datetime, evse: int) -> Message:
         """See `Version`."""
-        return requests.get_composite_schedule(now, valid_until)
+        return requests.get_composite_schedule(now, valid_until, evse)
 
     def limit_read(self, answer: Payload) -> tuple[float, float] | None:
         """See `Version`."""
         return requests.composite_limit_w(answer, answer.part("schedule"))
 
-    def clear_limits(self) -> tuple[Message, ...]:
+    def clear_limits(self, evse: int) -> tuple[Message, ...]:
         """See `Version`."""
-        return requests.clear_charging_profiles()
+        return requests.clear_charging_profiles(evse)

@@ -9,12 +9,12 @@ from devices.ocpp.needs import Needs
 from devices.ocpp.payload import Payload, stamp
 from devices.ocpp.rpc import Handler
 from devices.ocpp.schemas import Message
-from devices.ocpp.state import StationState
+from devices.ocpp.station import Station
 from devices.ocpp.v21.messages import SCHEMAS, call, call_result, datatypes, enums
 from devices.ocpp.v201.heard import Heard
-from devices.ocpp.v201.requests import BEHIND, TX_PROFILE, believable, seconds, vehicle_needs
+from devices.ocpp.v201.requests import BEHIND, believable, seconds, vehicle_needs
 from devices.ocpp.v201.version import Version201
-from devices.ocpp.version import EVSE
+from devices.ocpp.version import LimitFor
 
 
 class Version21(Version201):
@@ -24,16 +24,14 @@ class Version21(Version201):
     subprotocol = "ocpp2.1"
     schemas = SCHEMAS
 
-    def set_power(
-        self, power_w: int, now: datetime, valid_until: datetime, transaction: str, *, stack_level: int
-    ) -> Message:
+    def set_power(self, power_w: int, now: datetime, valid_until: datetime, how: LimitFor) -> Message:
         """See `devices.ocpp.version.BothWays` (2.1 Q, operation mode CentralSetpoint)."""
         begin = now - BEHIND
         mode = enums.OperationModeEnumType.central_setpoint
         schedule = datatypes.ChargingScheduleType(
             enums.ChargingRateUnitEnumType.w,
             [datatypes.ChargingSchedulePeriodType(0, operation_mode=mode, setpoint=float(power_w))],
-            TX_PROFILE,
+            how.profile,
             duration=seconds(begin, valid_until),
             start_schedule=stamp(begin),
         )
@@ -41,12 +39,12 @@ class Version21(Version201):
             enums.ChargingProfileKindEnumType.absolute,
             enums.ChargingProfilePurposeEnumType.tx_profile,
             [schedule],
-            TX_PROFILE,
-            stack_level,
-            transaction_id=transaction,
+            how.profile,
+            how.stack_level,
+            transaction_id=how.transaction,
             valid_to=stamp(valid_until),
         )
-        return call.SetChargingProfile(profile, EVSE)
+        return call.SetChargingProfile(profile, how.evse)
 
     def power_read(self, answer: Payload) -> float | None:
         """See `devices.ocpp.version.BothWays`."""
@@ -55,9 +53,9 @@ class Version21(Version201):
         told = rows[0] if rows and schedule.text("chargingRateUnit", "") == "W" else Payload()
         return told.number("setpoint") if "setpoint" in told else None
 
-    def handlers(self, state: StationState) -> Mapping[str, Handler]:
+    def handlers(self, station: Station) -> Mapping[str, Handler]:
         """See `Version`."""
-        return Heard21(state).handlers()
+        return Heard21(station).handlers()
 
 
 class Heard21(Heard):

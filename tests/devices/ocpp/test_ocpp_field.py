@@ -236,7 +236,7 @@ def test_a_station_that_makes_up_numbers_is_remembered_within_bounds(caplog: pyt
         begun |= {"transactionInfo": {"transactionId": f"T{number}"}, "evse": {"id": 1, "connectorId": 1}}
         for action, payload in (("StatusNotification", status), ("TransactionEvent", begun)):
             port._machine.receive(station.say({"action": action, "payload": payload}))
-    assert len(port._machine.state._others) == len([r for r in caplog.records if "is not steered" in r.message]) == 16
+    assert len(port._machine.station._others) == len([r for r in caplog.records if "is not steered" in r.message]) == 16
     assert len(port._machine.state._lost) == 16
     gone = [piece.transaction for piece in port.drain() if isinstance(piece, VehicleUnplugged)]
     assert gone == [f"T{number}" for number in range(1000 - 17)], "each is told once, in its order"

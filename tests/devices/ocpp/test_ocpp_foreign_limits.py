@@ -16,7 +16,7 @@ from cim.model.devices import Mode, Setpoint
 from devices.ocpp.driver import StationPort
 from devices.ocpp.foreign import ForeignLimit, foreign_limits
 from devices.ocpp.payload import Payload
-from devices.ocpp.v201.requests import OURS
+from devices.ocpp.version import OURS, ids_at
 from devices.port.errors import DeviceFault
 from devices.simulators.in_memory_link import DirectLink
 from devices.simulators.station.versions import STATIONS
@@ -87,7 +87,7 @@ _STEPS = st.lists(
 def _no_grace() -> Iterator[None]:
     """A driver that is built anew waits half a second for a station to boot by itself: these do not."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("devices.ocpp.driver._BOOT_GRACE_S", 0.0)
+        patched.setattr("devices.ocpp.connection._BOOT_GRACE_S", 0.0)
         yield
 
 
@@ -204,8 +204,8 @@ def test_what_a_profile_limits_and_when() -> None:
 @pytest.mark.parametrize(
     "profile",
     [
-        _profile(OURS[0], "TxProfile", 1000),
-        _profile(OURS[1], "TxDefaultProfile", 1000),
+        _profile(ids_at(1)[0], "TxProfile", 1000),
+        _profile(ids_at(1)[1], "TxDefaultProfile", 1000),
         _profile(1, "ChargingStationMaxProfile", 1000),
         _profile(1, "ChargingStationExternalConstraints", 1000),
         _profile(1, "TxDefaultProfile", -1),

@@ -15,6 +15,7 @@ from devices.ocpp.schemas import CALL, CALLRESULT, fields_of
 from devices.ocpp.v21 import messages as v21
 from devices.ocpp.v201 import requests
 from devices.ocpp.v201.messages import SCHEMAS
+from devices.ocpp.version import LimitFor
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 HUGE = 10**400
@@ -123,7 +124,7 @@ def test_of_a_schema_that_says_more_than_is_known_nothing_is_affirmed(schema):
 
 def test_what_we_send_ourselves_passes_quickly():
     """Messages of the library carry its enumerations, which are texts: they need no second look either."""
-    limit = requests.set_charging_profile(5000, NOON, NOON.replace(hour=13), None)
+    limit = requests.set_charging_profile(5000, NOON, NOON.replace(hour=13), LimitFor(1, None))
     payload = fields_of(limit)
     assert compiled(get_validator(CALL, "SetChargingProfile", "2.0.1").schema)(payload)
     assert SCHEMAS.check(CALL, "SetChargingProfile", payload) is payload

@@ -17,7 +17,7 @@ from devices.ocpp.machine import CsmsMachine
 from devices.ocpp.needs import ASSUMED_ENERGY_WH, ASSUMED_MIN_W, ASSUMED_STAY
 from devices.ocpp.payload import Payload
 from devices.ocpp.v16.heard import sample_of
-from devices.ocpp.v201.requests import OURS
+from devices.ocpp.version import ids_at
 from devices.port.errors import DeviceFault
 
 NOW = datetime(2026, 5, 20, 12, tzinfo=UTC)
@@ -317,7 +317,7 @@ def test_a_limit_in_watts_without_a_transaction() -> None:
     port = _limited(station, 4000)
     (profile,) = station.profiles()
     assert profile == {
-        "chargingProfileId": OURS[1],
+        "chargingProfileId": ids_at(1)[1],
         "stackLevel": 0,
         "chargingProfilePurpose": "TxDefaultProfile",
         "chargingProfileKind": "Absolute",
@@ -330,7 +330,7 @@ def test_a_limit_in_watts_without_a_transaction() -> None:
         },
     }
     asyncio.run(port.release(NOW))
-    assert station.asked[-2:] == [("ClearChargingProfile", {"id": number}) for number in OURS]
+    assert station.asked[-2:] == [("ClearChargingProfile", {"id": number}) for number in ids_at(1)]
 
 
 def test_a_limit_of_a_running_transaction_names_it() -> None:

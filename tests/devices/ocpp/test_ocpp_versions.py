@@ -14,7 +14,7 @@ from cim.model.readings import Kind, Quality, Reading
 from devices.ocpp.driver import StationPort
 from devices.ocpp.machine import CsmsMachine
 from devices.ocpp.needs import ASSUMED_ENERGY_WH, ASSUMED_MAX_W, ASSUMED_MIN_W, ASSUMED_STAY
-from devices.ocpp.v201.requests import OURS
+from devices.ocpp.version import ids_at
 from devices.ocpp.versions import VERSIONS
 from devices.simulators.in_memory_link import DirectLink
 from devices.simulators.station.versions import STATIONS
@@ -174,15 +174,15 @@ def test_a_station_that_comes_back_in_another_version_is_heard_in_it() -> None:
     """New firmware: what was asked in the old version is given up, message ids go on, what is known stays known."""
     machine = CsmsMachine("cs1", now=START)
     machine.state.max_power_w = 11_000
-    old = machine.call(machine.version.clear_limits()[0])
+    old = machine.call(machine.version.clear_limits(1)[0])
     machine.flush()
     machine.detached()
     machine.speak("ocpp1.6")
     assert machine.answers[old].error
     assert machine.attached() == []
-    new = machine.call(machine.version.clear_limits()[0])
+    new = machine.call(machine.version.clear_limits(1)[0])
     assert new != old
-    assert json.loads(machine.flush()[0])[2:] == ["ClearChargingProfile", {"id": OURS[0]}]
+    assert json.loads(machine.flush()[0])[2:] == ["ClearChargingProfile", {"id": ids_at(1)[0]}]
     assert machine.state.max_power_w == 11_000
 
 
