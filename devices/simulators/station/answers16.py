@@ -97,10 +97,10 @@ def composite_schedule(
         enums.ChargingRateUnitType,
         request.whole("connectorId"),
     )
-    if connector not in (0, 1):
+    if not 0 <= connector <= profiles.evses:
         return call_result.GetCompositeSchedule(statuses.rejected)
     unit = units(request.text("chargingRateUnit", units.watts))
-    steps = profiles.composite(now, request.whole("duration"), transaction, max_power_w)
+    steps = profiles.composite(now, request.whole("duration"), transaction, max_power_w, connector)
     per_phase = 1.0 if unit is units.watts else 1 / (3 * VOLTAGE_V)
     periods: list[Json] = [{"startPeriod": at, "limit": round(watts * per_phase, 1)} for at, watts in steps]
     schedule: dict[str, Json] = {

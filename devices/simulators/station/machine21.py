@@ -11,7 +11,7 @@ from devices.ocpp.v21.messages import datatypes as datatypes21
 from devices.ocpp.v21.messages import enums as enums21
 from devices.ocpp.v201.messages import datatypes, enums
 from devices.simulators.station import message_builders
-from devices.simulators.station.machine import StationMachine
+from devices.simulators.station.machine import Evse201, StationMachine
 from devices.simulators.station.physics_port import BothWays, Session
 
 
@@ -21,20 +21,22 @@ class StationMachine21(StationMachine):
     subprotocol = "ocpp2.1"
     schemas = SCHEMAS
 
-    def _gives(self) -> BothWays | None:
-        """Its physics, where vehicles may give energy back."""
-        unit = self.unit
+    @staticmethod
+    def _gives(evse: Evse201) -> BothWays | None:
+        """The physics of an EVSE, where vehicles may give energy back."""
+        unit = evse.unit
         return unit if isinstance(unit, BothWays) and unit.discharge_w > 0 else None
 
-    def _apply_limit(self) -> None:
-        super()._apply_limit()
-        if (unit := self._gives()) is not None:
-            unit.setpoint_w = self._profiles.setpoint_w(self.now, self._transaction)
+    def _apply_limits(self) -> None:
+        super()._apply_limits()
+        for evse in self._evses.values():
+            if (unit := self._gives(evse)) is not None:
+                unit.setpoint_w = self._profiles.setpoint_w(self.now, evse.transaction, evse.number)
 
-    def _needs(self, session: Session) -> Message:
-        unit = self._gives()
+    def _needs(self, evse: Evse201, session: Session) -> Message:
+        unit = self._gives(evse)
         if unit is None:
-            return super()._needs(session)
+            return super()._needs(evse, session)
         said = datatypes21.V2XChargingParametersType(
             ev_target_energy_request=max(0.0, session.energy_wh),
             max_charge_power=unit.max_power_w,
@@ -46,10 +48,12 @@ class StationMachine21(StationMachine):
             departure_time=stamp(session.departure),
             v2x_charging_parameters=said,
         )
-        return call21.NotifyEVChargingNeeds(needs, evse_id=1)
+        return call21.NotifyEVChargingNeeds(needs, evse_id=evse.number)
 
-    def _sample(self, context: enums.ReadingContextEnumType, ended: bool = False) -> datatypes.MeterValueType:
-        sample, unit = super()._sample(context, ended), self._gives()
+    def _sample(
+        self, evse: Evse201, context: enums.ReadingContextEnumType, ended: bool = False
+    ) -> datatypes.MeterValueType:
+        sample, unit = super()._sample(evse, context, ended), self._gives(evse)
         if unit is not None:
             power_w = 0.0 if ended else unit.power_w
             sample.sampled_value = [
@@ -62,7 +66,10 @@ class StationMachine21(StationMachine):
 
     def _composite_schedule(self, payload: Payload) -> Message:
         self._must_tell_composites()
-        asked_w = None if self._gives() is None else self._profiles.setpoint_w(self.now, self._transaction)
+        evse = self._evses.get(payload.whole("evseId"))
+        asked_w = None
+        if evse is not None and self._gives(evse) is not None:
+            asked_w = self._profiles.setpoint_w(self.now, evse.transaction, evse.number)
         if asked_w is None:
             return super()._composite_schedule(payload)
         mode = enums21.OperationModeEnumType.central_setpoint

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from devices.ocpp.payload import Payload, stamp
@@ -21,11 +22,11 @@ def boot_notification(name: str, reason: enums.BootReasonEnumType) -> call.BootN
     return call.BootNotification(charging_station=station, reason=reason)
 
 
-def connector_status(now: datetime, occupied: bool) -> call.StatusNotification:
-    """The state of the one connector: occupied by a vehicle, or available."""
+def connector_status(now: datetime, evse: int, *, occupied: bool) -> call.StatusNotification:
+    """The state of the one connector of an EVSE: occupied by a vehicle, or available."""
     states = enums.ConnectorStatusEnumType
     status = states.occupied if occupied else states.available
-    return call.StatusNotification(stamp(now), connector_status=status, evse_id=1, connector_id=1)
+    return call.StatusNotification(stamp(now), connector_status=status, evse_id=evse, connector_id=1)
 
 
 def least_w(unit: ChargePoint) -> float:
@@ -33,7 +34,9 @@ def least_w(unit: ChargePoint) -> float:
     return unit.min_power_w if isinstance(unit, AtLeast) else 0.0
 
 
-def charging_needs(session: Session, max_power_w: float, min_power_w: float = 0.0) -> call.NotifyEVChargingNeeds:
+def charging_needs(
+    session: Session, max_power_w: float, min_power_w: float = 0.0, *, evse: int = 1
+) -> call.NotifyEVChargingNeeds:
     """What the vehicle said it needs; currents are per phase."""
     three, modes = max_power_w > VOLTAGE_V * 32, enums.EnergyTransferModeEnumType
     phases, mode = (3, modes.ac_three_phase) if three else (1, modes.ac_single_phase)
@@ -47,7 +50,7 @@ def charging_needs(session: Session, max_power_w: float, min_power_w: float = 0.
             ev_max_voltage=VOLTAGE_V,
         ),
     )
-    return call.NotifyEVChargingNeeds(charging_needs=needs, evse_id=1)
+    return call.NotifyEVChargingNeeds(charging_needs=needs, evse_id=evse)
 
 
 def meter_value(
@@ -101,8 +104,9 @@ def transaction_event(
     now: datetime,
     samples: list[datatypes.MeterValueType],
     offline: bool,
+    evse: int,
 ) -> call.TransactionEvent:
-    """Event `number` (from 0) of a transaction on the one connector; `offline`: it happens while nobody hears it (E04)."""
+    """Event `number` (from 0) of a transaction at an EVSE; `offline`: it happens while nobody hears it (E04)."""
     return call.TransactionEvent(
         event_type=event_type,
         timestamp=stamp(now),
@@ -111,20 +115,26 @@ def transaction_event(
         transaction_info=about,
         meter_value=samples,
         offline=offline or None,
-        evse=datatypes.EVSEType(id=1, connector_id=1),
+        evse=datatypes.EVSEType(id=evse, connector_id=1),
     )
 
 
-def report(request_id: int, now: datetime, unit: ChargePoint) -> call.NotifyReport:
-    """The part of the device model that this station has: the EVSE's power and its rating, and the levels of profiles."""
-    power = datatypes.ReportDataType(
-        component=datatypes.ComponentType(name="EVSE", evse=datatypes.EVSEType(id=1)),
-        variable=datatypes.VariableType(name="Power"),
-        variable_attribute=[datatypes.VariableAttributeType(value=f"{unit.power_w:g}")],
-        variable_characteristics=datatypes.VariableCharacteristicsType(
-            data_type=enums.DataEnumType.decimal, supports_monitoring=False, unit="W", max_limit=float(unit.max_power_w)
-        ),
-    )
+def report(request_id: int, now: datetime, units: Mapping[int, ChargePoint]) -> call.NotifyReport:
+    """The part of the device model that this station has: each EVSE's power and its rating, and the levels of profiles."""
+    powers = [
+        datatypes.ReportDataType(
+            component=datatypes.ComponentType(name="EVSE", evse=datatypes.EVSEType(id=number)),
+            variable=datatypes.VariableType(name="Power"),
+            variable_attribute=[datatypes.VariableAttributeType(value=f"{unit.power_w:g}")],
+            variable_characteristics=datatypes.VariableCharacteristicsType(
+                data_type=enums.DataEnumType.decimal,
+                supports_monitoring=False,
+                unit="W",
+                max_limit=float(unit.max_power_w),
+            ),
+        )
+        for number, unit in units.items()
+    ]
     levels = datatypes.ReportDataType(
         component=datatypes.ComponentType(name="SmartChargingCtrlr"),
         variable=datatypes.VariableType(name="ProfileStackLevel"),
@@ -133,7 +143,7 @@ def report(request_id: int, now: datetime, unit: ChargePoint) -> call.NotifyRepo
             data_type=enums.DataEnumType.integer, supports_monitoring=False
         ),
     )
-    return call.NotifyReport(request_id, generated_at=stamp(now), seq_no=0, report_data=[power, levels])
+    return call.NotifyReport(request_id, generated_at=stamp(now), seq_no=0, report_data=[*powers, levels])
 
 
 def unknown_variables(request: Payload) -> list[datatypes.GetVariableResultType]:

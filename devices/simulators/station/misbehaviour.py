@@ -31,6 +31,10 @@ class Way(StrEnum):
     KILOWATT_HOURS = "kilowatt-hours"  # its meter tells kW and kWh
     NO_UNIT = "no-unit"  # its meter tells W and Wh without saying so
     WRONG_CONTEXT = "wrong-context"  # all its samples are of the transaction's begin
+    # of a station with several EVSEs:
+    NO_EVSE = "no-evse"  # it says its EVSE when a transaction begins, and never again
+    WRONG_EVSE = "wrong-evse"  # how a vehicle charges it tells of another EVSE
+    SAME_NUMBERS = "same-numbers"  # it counts transactions at each EVSE by itself (1.6: the CSMS gives the numbers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +66,15 @@ class Misbehaviour:
             raise BadInput(f"misbehave: {words!r} does not fit; expected at most {_MOST_HOURS} hours of the clock")
         return cls(frozenset(ways), timedelta(hours=hours))
 
-    def frame(self, frame: str) -> str:
-        """A frame of the station as it leaves it."""
+    def frame(self, frame: str, evses: int = 1) -> str:
+        """A frame of a station with so many EVSEs as it leaves it."""
         if self == _SOUND:
             return frame
         message = json.loads(frame)
         if message[0] == CALL:
             self._spoil(message[3])
+            if evses > 1:
+                self._mix_up(message[2], message[3], evses)
         return json.dumps(message, separators=(",", ":"))
 
     def _spoil(self, part: object) -> None:
@@ -85,6 +91,17 @@ class Misbehaviour:
                     self._spoil_sample(sample)
             else:
                 self._spoil(value)
+
+    def _mix_up(self, action: str, said: dict[str, Any], evses: int) -> None:
+        began = said.get("eventType") == "Started"
+        if Way.NO_EVSE in self.ways and action == "TransactionEvent" and not began:
+            del said["evse"]
+        if Way.WRONG_EVSE not in self.ways:
+            return
+        if action == "TransactionEvent" and said["eventType"] == "Updated" and "evse" in said:
+            said["evse"] = {**said["evse"], "id": said["evse"]["id"] % evses + 1}
+        elif action == "MeterValues" and "transactionId" in said:  # 1.6
+            said["connectorId"] = said["connectorId"] % evses + 1
 
     def _spoil_sample(self, sample: dict[str, object]) -> None:
         if Way.WRONG_CONTEXT in self.ways:

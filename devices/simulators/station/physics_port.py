@@ -56,6 +56,12 @@ class ChargePoint(Protocol):
         ...
 
 
+class Supply(Protocol):
+    """What the EVSEs of one station draw from together: it shares out what there is."""
+
+    limit_w: float | None  # set by the station: the most that all together may draw now, None for no limit of the CSMS
+
+
 @runtime_checkable
 class AtLeast(ChargePoint, Protocol):
     """One whose vehicles charge with nothing, or with at least some power."""

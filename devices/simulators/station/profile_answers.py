@@ -23,10 +23,16 @@ def get_profiles(profiles: Profiles) -> call_result.GetChargingProfiles:
     return call_result.GetChargingProfiles(statuses.accepted if profiles.held else statuses.no_profiles)
 
 
-def report_profiles(profiles: Profiles, request_id: int) -> call.ReportChargingProfiles:
-    """All of them, in one report."""
-    held: list[Any] = [dict(profile.fields) for profile in profiles.held]
-    return call.ReportChargingProfiles(request_id, enums.ChargingLimitSourceEnumType.cso, held, 1)
+def report_profiles(profiles: Profiles, request_id: int) -> list[call.ReportChargingProfiles]:
+    """All of them, in one report for each EVSE (0: the whole station) that has some."""
+    held: dict[int, list[Any]] = {}
+    for evse, profile in profiles.held:
+        held.setdefault(evse, []).append(dict(profile.fields))
+    source, last = enums.ChargingLimitSourceEnumType.cso, list(held)[-1:]
+    return [
+        call.ReportChargingProfiles(request_id, source, found, evse, tbc=None if [evse] == last else True)
+        for evse, found in held.items()
+    ]
 
 
 def clear_profile(profiles: Profiles, request: Payload) -> call_result.ClearChargingProfile:
@@ -40,9 +46,9 @@ def composite_schedule(
 ) -> call_result.GetCompositeSchedule:
     """What applies from `now` on, in watts; Rejected for another EVSE or for a schedule in amperes."""
     statuses, evse, unit = enums.GenericStatusEnumType, request.whole("evseId"), enums.ChargingRateUnitEnumType.watts
-    if evse not in (0, 1) or request.text("chargingRateUnit", unit) != unit:
+    if not 0 <= evse <= profiles.evses or request.text("chargingRateUnit", unit) != unit:
         return call_result.GetCompositeSchedule(status=statuses.rejected)
-    steps = profiles.composite(now, request.whole("duration"), transaction, max_power_w)
+    steps = profiles.composite(now, request.whole("duration"), transaction, max_power_w, evse)
     schedule = datatypes.CompositeScheduleType(
         evse_id=evse,
         duration=request.whole("duration"),

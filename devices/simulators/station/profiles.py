@@ -14,16 +14,25 @@ MAX_STACK_LEVEL = 8
 
 
 class Profiles:
-    """Installed profiles by id. A TxProfile overrules a TxDefaultProfile; a ChargingStationMaxProfile caps both."""
+    """Installed profiles by id. A TxProfile overrules a TxDefaultProfile; a ChargingStationMaxProfile caps both.
 
-    def __init__(self) -> None:
+    What is for EVSE 0 holds at each of them, a ChargingStationMaxProfile there for all together as well.
+
+    Args:
+        evses: how many the station has.
+    """
+
+    def __init__(self, evses: int = 1) -> None:
+        self.evses = evses
         self._by_id: dict[int, Payload] = {}
+        self._where: dict[int, int] = {}  # at which EVSE
 
     def install(self, request: Payload, transaction: str) -> str:
         """Install a SetChargingProfile request; the reason code of a refusal, or nothing."""
         profile = request.part("chargingProfile")
         purpose = profile.text("chargingProfilePurpose")
-        if request.whole("evseId") not in (0, 1):
+        evse = request.whole("evseId")
+        if not 0 <= evse <= self.evses:
             return "UnknownEvse"
         if not 0 <= profile.whole("stackLevel") <= MAX_STACK_LEVEL:
             return "InvalidStackLevel"
@@ -37,15 +46,20 @@ class Profiles:
             _check_times(profile, schedule)
         rank = (purpose, profile.whole("stackLevel"))
         for other, held in list(self._by_id.items()):
-            if (held.text("chargingProfilePurpose"), held.whole("stackLevel")) == rank:
-                del self._by_id[other]  # K01.FR.06: one profile for each purpose and stack level
-        self._by_id[profile.whole("id")] = profile
+            if (held.text("chargingProfilePurpose"), held.whole("stackLevel")) == rank and self._where[other] == evse:
+                del self._by_id[other]  # K01.FR.06: one profile for each purpose and stack level of an EVSE
+        self._by_id[profile.whole("id")], self._where[profile.whole("id")] = profile, evse
         return ""
 
     @property
-    def held(self) -> list[Payload]:
-        """All that are installed."""
-        return list(self._by_id.values())
+    def held(self) -> list[tuple[int, Payload]]:
+        """All that are installed, each with its EVSE."""
+        return [(self._where[number], profile) for number, profile in self._by_id.items()]
+
+    def _at(self, evse: int) -> list[Payload]:
+        """What holds at an EVSE, what counts least first: by level, and at one level what is for all of them."""
+        found = [(n, p) for n, p in self._by_id.items() if self._where[n] in (0, evse)]
+        return [p for n, p in sorted(found, key=lambda one: (_level(one[1]), self._where[one[0]]))]
 
     def clear(self, request: Payload) -> bool:
         """Drop what a ClearChargingProfile request matches; False when nothing did."""
@@ -56,6 +70,7 @@ class Profiles:
             if number == request.whole("chargingProfileId", number)
             and _purpose(profile) == criteria.text("chargingProfilePurpose", _purpose(profile))
             and _level(profile) == criteria.whole("stackLevel", _level(profile))
+            and self._where[number] == criteria.whole("evseId", self._where[number])
         ]
         for number in gone:
             del self._by_id[number]
@@ -71,10 +86,10 @@ class Profiles:
         """The next instant after `now` at which a profile begins, steps or ends; None if none will."""
         return min((at for p in self._by_id.values() for at in _edges(p) if at > now), default=None)
 
-    def limit_w(self, now: datetime, transaction: str) -> float | None:
-        """The limit at `now` in watts; None when there is none."""
+    def limit_w(self, now: datetime, transaction: str, evse: int = 1) -> float | None:
+        """The limit at `now` at an EVSE in watts; None when there is none."""
         by_purpose: dict[str, float] = {}
-        for profile in sorted(self._by_id.values(), key=_level):
+        for profile in self._at(evse):
             limit = _limit(profile, now)
             if limit is not None:
                 by_purpose[_purpose(profile)] = limit
@@ -83,10 +98,15 @@ class Profiles:
         limits = [limit for limit in (own, by_purpose.get("ChargingStationMaxProfile")) if limit is not None]
         return min(limits) if limits else None
 
-    def setpoint_w(self, now: datetime, transaction: str) -> float | None:
+    def station_w(self, now: datetime) -> float | None:
+        """The limit at `now` for all EVSEs together in watts; None when there is none."""
+        purposes = {_purpose(p): limit for p in self._at(0) if (limit := _limit(p, now)) is not None}
+        return purposes.get("ChargingStationMaxProfile")
+
+    def setpoint_w(self, now: datetime, transaction: str, evse: int = 1) -> float | None:
         """The power that is asked for at `now` (2.1, operation mode CentralSetpoint), W; None where none is."""
         asked: dict[str, float] = {}
-        for profile in sorted(self._by_id.values(), key=_level):
+        for profile in self._at(evse):
             period = _period(profile, now)
             if period is not None and period.text("operationMode", "") == "CentralSetpoint":
                 asked[_purpose(profile)] = period.number("setpoint") * _watts(profile, period)
@@ -94,16 +114,20 @@ class Profiles:
         return asked.get("TxDefaultProfile") if own is None else own
 
     def composite(
-        self, now: datetime, duration_s: int, transaction: str, max_power_w: float
+        self, now: datetime, duration_s: int, transaction: str, max_power_w: float, evse: int = 1
     ) -> list[tuple[int, float]]:
-        """(start in seconds from `now`, limit in watts) steps over `duration_s`, never above the rated power."""
+        """(start in seconds from `now`, limit in watts) steps at an EVSE over `duration_s`, never above the rated power.
+
+        EVSE 0 is all of them together; where there is one, that is it.
+        """
         end = now + timedelta(seconds=min(duration_s, int(_FOREVER.total_seconds())))
         edges = {now}
         for profile in self._by_id.values():
             edges |= {at for at in _edges(profile) if now < at < end}
         steps: list[tuple[int, float]] = []
         for at in sorted(edges):
-            limit = self.limit_w(at, transaction)
+            whole = evse == 0 and self.evses > 1
+            limit = self.station_w(at) if whole else self.limit_w(at, transaction, max(evse, 1))
             watts = max_power_w if limit is None else min(limit, max_power_w)
             if not steps or steps[-1][1] != watts:
                 steps.append((round((at - now).total_seconds()), watts))

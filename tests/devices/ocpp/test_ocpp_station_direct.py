@@ -52,7 +52,7 @@ def test_a_charging_day(point):
         site.link.advance(site.now)
         await site.port.sync(site.now)
         (plugged,) = site.port.drain()
-        number = site.station._transaction
+        number = site.station._evses[1].transaction
         assert plugged == VehiclePlugged(20_000, 11_040, site.now + timedelta(hours=5), site.now, number)
         await site.limit(4000)
         assert point.limit_w == 4000
