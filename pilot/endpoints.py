@@ -86,6 +86,12 @@ def device_kinds(site: Site) -> dict[str, DeviceKind]:
     return kinds | {p.device_name(d): DeviceKind(d.kind) for p in site.prosumers for d in p.devices}
 
 
+def wired_kinds(site: Site) -> dict[str, DeviceKind]:
+    """The same by the names by which they are reached: a station with several EVSEs once, by its own."""
+    kinds = dict.fromkeys(site.meters, DeviceKind.METER)
+    return kinds | {p.wire_name(d): DeviceKind(d.kind) for p in site.prosumers for d in p.devices}
+
+
 def draft_endpoints(
     path: Path,
     served: dict[str, tuple[str, int]],
@@ -147,7 +153,7 @@ def parse_endpoints(text: str, origin: str, site: Site, folder: Path = Path()) -
         raise EndpointFaults(origin, (str(error),)) from error
     if not isinstance(raw, dict):
         raise EndpointFaults(origin, ("the file: value is no mapping: expected the keys listen, sunspec and dial_in",))
-    kinds = device_kinds(site)
+    kinds = wired_kinds(site)
     faults = [f"{key}: value given: expected no such key" for key in raw if key not in _SECTIONS]
     sections: dict[str, dict[str, Any]] = {}
     for name in _SECTIONS:
@@ -176,6 +182,8 @@ def parse_endpoints(text: str, origin: str, site: Site, folder: Path = Path()) -
 def _misplaced(sections: dict[str, dict[str, Any]], kinds: dict[str, DeviceKind], site: Site) -> Iterator[str]:
     """Devices that are unknown, in the wrong section, in two, or missing."""
     elsewhere = sections["mqtt"]
+    named = ((p.device_name(d), p.wire_name(d)) for p in site.prosumers for d in p.devices)
+    evses = {name: station for name, station in named if name != station}
     for name in elsewhere:
         if kinds.get(name) is not DeviceKind.GATEWAY:
             some = next((other for other, kind in kinds.items() if kind is DeviceKind.GATEWAY), None)
@@ -189,6 +197,8 @@ def _misplaced(sections: dict[str, dict[str, Any]], kinds: dict[str, DeviceKind]
         for name in sections[section]:
             if name not in kinds:
                 some = f", for example {proper[0]}" if proper else ""
+                if name in evses:
+                    some = f"; it is an EVSE of {evses[name]}, which dials in for it"
                 yield f"{section}.{name}: value given: expected a device of {site.name}{some}"
             elif name not in proper:
                 yield f"{section}.{name}: value given: expected it under {other}, because it is a {kinds[name]}"

@@ -140,6 +140,7 @@ class RealStartUp:
             real_time=True,
             by_certificate=endpoints.by_certificate,
             tls=endpoints.tls,
+            evses=site_agents.evses,
         )
         expected_at = endpoints.door if endpoints.passwords or endpoints.by_certificate else None
         return SiteStart(site_agents, links, RealWorld(), WallClock(), wall_time(), expected_at)

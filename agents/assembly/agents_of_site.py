@@ -11,6 +11,7 @@ from operator import itemgetter
 import numpy as np
 
 from agents.assembly.balancing_of_site import balancing_buyer, balancing_terms, pool_config, tso_config
+from agents.assembly.device_ports import Evses
 from agents.assembly.exchange_history import exchange_config, told_of
 from agents.assembly.grid_of_site import carries_w, connection_terms, limitable_w, site_dso_config, usage_point
 from agents.assembly.market_terms import aggregator_config, element_costs, prosumer_selling
@@ -27,17 +28,19 @@ from agents.planning.elements.store_operation import StoreOperation
 from agents.roles.aggregator.config import Member
 from agents.roles.iles_manager import IlesConfig, LimitedHome
 from agents.roles.meter_data_company import MeterCompanyConfig
-from agents.roles.prosumer.config import ProsumerConfig
+from agents.roles.prosumer.config import ProsumerConfig, SharedStation
 from agents.runtime.agent_spec import AgentSpec
 from cim.model.arrays import Floats
 from cim.model.devices import DeviceKind
 from cim.model.errors import BadInput
 from cim.model.intervals import LocalDay
+from devices.ocpp.evse import Evse
 from devices.weather import WeatherSource
 from environment.profiles.history import History
 from environment.profiles.library import Profiles
 from environment.sites.connections import prosumer_domain
 from environment.sites.devices import AnyDevice
+from environment.sites.evses import evses_of
 from environment.sites.schema import Prosumer, Site
 from environment.weather_model import SeasonalSun, WeatherFeed
 from market.ledger.signing import Signer, simulation_seed
@@ -176,6 +179,7 @@ def agents_of_site(
         if secret is None
         else WeatherSource(site.profiles, site.timezone, None),
         device_kinds=_device_kinds(site),
+        evses=_evses(site),
     )
 
 
@@ -199,6 +203,16 @@ def _device_kinds(site: Site) -> dict[str, DeviceKind]:
         kinds[prosumer.meter] = DeviceKind.METER
         kinds |= {prosumer.device_name(device): DeviceKind(device.kind) for device in prosumer.devices}
     return kinds | {point.meter: DeviceKind.METER for point in site.congestion_points}
+
+
+def _evses(site: Site) -> Evses:
+    found: Evses = {}
+    for prosumer in site.prosumers:
+        for charger in prosumer.charging_stations:
+            limit_w = int(charger.limit_w.value)
+            for number, device in evses_of(charger, prosumer.devices).items():
+                found[prosumer.device_name(device)] = Evse(prosumer.wire_name(device), number, limit_w)
+    return found
 
 
 def _domains(site: Site) -> dict[str, str]:
@@ -264,6 +278,14 @@ def _element(
     )
 
 
+def _shared_stations(prosumer: Prosumer) -> tuple[SharedStation, ...]:
+    found = []
+    for charger in prosumer.charging_stations:
+        elements = tuple(prosumer.device_name(device) for device in evses_of(charger, prosumer.devices).values())
+        found.append(SharedStation(elements, int(charger.limit_w.value)))
+    return tuple(found)
+
+
 def _household(
     site: Site,
     prosumer: Prosumer,
@@ -294,6 +316,7 @@ def _household(
         connection_terms(prosumer),
         connection_of(site, prosumer.name).switches,
         () if prosumer.base_load is None else past_c,
+        _shared_stations(prosumer),
     )
     agents = [agent_spec(prosumer.name, "prosumer", seeds[prosumer.name], config, prosumer.meter)]
     for device in prosumer.devices:

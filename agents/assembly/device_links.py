@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 
-from agents.assembly.device_ports import Address, DirectPorts, DirectWorld, Kinds, SocketPorts, dialling
+from agents.assembly.device_ports import (
+    Address,
+    DirectPorts,
+    DirectWorld,
+    Evses,
+    Kinds,
+    SocketPorts,
+    dialling,
+    identities,
+)
 from agents.runtime.device_access import DeviceAccess
 from cim.model.errors import ProgrammingFault
 from devices.dial_in.tls import TlsFiles
 from devices.weather import WeatherSource
+
+
+def _of(devices: Iterable[str], evses: Evses) -> Evses:
+    return {device: evses[device] for device in devices if device in evses}
+
+
+def _dialling(kinds: Kinds, addresses: dict[str, Address], evses: Evses) -> dict[str, str]:
+    found = dialling(kinds, addresses)
+    return {device: evses[device].station if device in evses else device for device in found}
 
 
 async def _nobody(_: dict[str, str]) -> None:
@@ -23,11 +41,12 @@ class SocketLinks:
     Attributes:
         kinds, weather: of all devices of the site.
         addresses: of each SunSpec device, and of each building behind an MQTT broker.
-        passwords: of each device that dials in, or their salted hashes.
+        passwords: of each device that dials in, or their salted hashes; of EVSEs, of their station.
         tell_urls: tells those what to dial (simulators; real ones have it in their settings).
         listen_at: where dial-in devices are let in; with port 0 each host has a port of its own.
         by_certificate: those of them that come with a certificate instead of a password.
         tls: where the server's certificate is; None where TLS is nobody's business, or a proxy's.
+        evses: of those devices that are one of several of a station.
     """
 
     kinds: Kinds = field(default_factory=dict)
@@ -39,19 +58,23 @@ class SocketLinks:
     real_time: bool = False
     by_certificate: tuple[str, ...] = ()
     tls: TlsFiles | None = None
+    evses: Evses = field(default_factory=dict)
 
     @property
-    def dialling(self) -> frozenset[str]:
-        """The devices that dial in."""
-        return frozenset(dialling(self.kinds, self.addresses))
+    def dialling(self) -> dict[str, str]:
+        """The devices that dial in, each with the name by which it does."""
+        return _dialling(self.kinds, self.addresses, self.evses)
 
     def access(self, devices: tuple[str, ...]) -> DeviceAccess:
         """A host is told of its own devices only, passwords above all."""
         kinds = {device: self.kinds[device] for device in devices}
         addresses = {device: self.addresses[device] for device in devices if device in self.addresses}
-        passwords = {device: self.passwords[device] for device in devices if device in self.passwords}
-        certified = tuple(device for device in self.by_certificate if device in devices)
-        arguments = (kinds, self.weather, addresses, passwords, self.listen_at, self.real_time, certified, self.tls)
+        evses = _of(devices, self.evses)
+        names = identities(devices, evses)
+        passwords = {name: self.passwords[name] for name in names if name in self.passwords}
+        certified = tuple(name for name in self.by_certificate if name in names)
+        how = (self.listen_at, self.real_time, certified, self.tls, evses)
+        arguments = (kinds, self.weather, addresses, passwords, *how)
         return DeviceAccess("agents.assembly.device_ports:SocketPorts", arguments)
 
     def ports(self, devices: tuple[str, ...]) -> SocketPorts:
@@ -70,12 +93,13 @@ class InProcessLinks:
     kinds: Kinds
     weather: WeatherSource | None
     world: DirectWorld
+    evses: Evses = field(default_factory=dict)
     real_time = False
 
     @property
-    def dialling(self) -> frozenset[str]:
-        """The devices that would dial in, were there sockets."""
-        return frozenset(dialling(self.kinds, {}))
+    def dialling(self) -> dict[str, str]:
+        """The devices that would dial in, were there sockets, each with the name by which it would."""
+        return _dialling(self.kinds, {}, self.evses)
 
     def access(self, devices: tuple[str, ...]) -> DeviceAccess:
         """No other process reaches them."""
@@ -83,7 +107,8 @@ class InProcessLinks:
 
     def ports(self, devices: tuple[str, ...]) -> DirectPorts:
         """For a host in this process."""
-        return DirectPorts({device: self.kinds[device] for device in devices}, self.weather, self.world)
+        kinds = {device: self.kinds[device] for device in devices}
+        return DirectPorts(kinds, self.weather, self.world, _of(devices, self.evses))
 
     async def dial(self, urls: dict[str, str]) -> None:
         """Nobody dials."""
@@ -100,23 +125,25 @@ class WorldActorLinks:
     kinds: Kinds
     weather: WeatherSource | None
     actor: str
+    evses: Evses = field(default_factory=dict)
     real_time = False
 
     @property
-    def dialling(self) -> frozenset[str]:
-        """The devices that would dial in, were there sockets."""
-        return frozenset(dialling(self.kinds, {}))
+    def dialling(self) -> dict[str, str]:
+        """The devices that would dial in, were there sockets, each with the name by which it would."""
+        return _dialling(self.kinds, {}, self.evses)
 
     def access(self, devices: tuple[str, ...]) -> DeviceAccess:
         """By the actor's name."""
         kinds = {device: self.kinds[device] for device in devices}
-        return DeviceAccess("agents.assembly.ray_world:ports_to_actor", (kinds, self.weather, self.actor))
+        arguments = (kinds, self.weather, self.actor, _of(devices, self.evses))
+        return DeviceAccess("agents.assembly.ray_world:ports_to_actor", arguments)
 
     def ports(self, devices: tuple[str, ...]) -> DirectPorts:
         """The same for a host in this process."""
         from agents.assembly.ray_world import ports_to_actor
 
-        return ports_to_actor({device: self.kinds[device] for device in devices}, self.weather, self.actor)
+        return ports_to_actor(*self.access(devices).arguments)
 
     async def dial(self, urls: dict[str, str]) -> None:
         """Nobody dials."""

@@ -6,8 +6,8 @@ Both ways end in the same drivers and codecs; only what carries the bytes differ
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping
-from typing import Protocol
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Protocol
 
 from agents.runtime.clocks import wall_time
 from cim.model.devices import DeviceKind
@@ -17,11 +17,15 @@ from devices.dial_in.passwords import known_passwords
 from devices.dial_in.server import DialInServer
 from devices.dial_in.tls import TlsFiles, server_context
 from devices.dial_in.transport import FrameLink
+from devices.ocpp.evse import Evse
 from devices.port.port import Port
 from devices.sunspec.meter_sign import Sign
 from devices.sunspec.registers import Registers
 from devices.sunspec.secure_address import is_secure, secure_address
 from devices.weather import WeatherPort, WeatherSource
+
+if TYPE_CHECKING:
+    from devices.ocpp.connection import StationConnection
 
 DIAL_IN = {  # the protocol of each kind that dials in
     DeviceKind.STATION: "ocpp",
@@ -29,6 +33,8 @@ DIAL_IN = {  # the protocol of each kind that dials in
     DeviceKind.APPLIANCE: "s2",
 }
 Kinds = dict[str, DeviceKind]  # by device name
+
+Evses = dict[str, Evse]  # by device name
 # host, port, Modbus unit identifier; which of its meters, and how that one counts its power
 PlainAddress = tuple[str, int, int] | tuple[str, int, int, int, Sign]
 # Simulated time waits for a device's answer, and a simulator that is lost cuts its link: who is this late is on a machine
@@ -40,6 +46,35 @@ Address = PlainAddress | str  # or the URL of a SunSpec device behind TLS, or of
 def dialling(kinds: Kinds, addresses: Mapping[str, Address]) -> tuple[str, ...]:
     """The devices that dial in, in their order: of those kinds, all that have no address."""
     return tuple(device for device, kind in kinds.items() if kind in DIAL_IN and device not in addresses)
+
+
+def identities(devices: Iterable[str], evses: Evses) -> tuple[str, ...]:
+    """By which names these devices dial in, each once: EVSEs of one station by its own."""
+    return tuple(dict.fromkeys(evses[device].station if device in evses else device for device in devices))
+
+
+class _Stations:
+    """The connections of charging stations with several EVSEs, one for all of a station's."""
+
+    def __init__(self, evses: Evses) -> None:
+        self.evses = evses
+        self._connections: dict[str, StationConnection] = {}
+
+    def port(self, device: str, link: FrameLink | None, server: DialInServer | None) -> Port:
+        """The driver of a charging station, or of one of several EVSEs."""
+        from devices.ocpp.connection import StationConnection
+        from devices.ocpp.driver import StationPort
+
+        run, place = secrets.token_hex(4), self.evses.get(device)
+        if place is None:
+            return StationPort(device, link, server, run=run)
+        connection = self._connections.get(place.station)
+        if connection is None:
+            sources = {e.number: name for name, e in self.evses.items() if e.station == place.station}
+            connection = self._connections[place.station] = StationConnection(
+                place.station, sources, link=link, server=server, run=run, limit_w=place.limit_w
+            )
+        return StationPort(device, connection=connection, evse=place.number)
 
 
 class DirectWorld(Protocol):
@@ -62,11 +97,12 @@ class SocketPorts:
         kinds: of the host's devices.
         weather: what its weather port knows, if it has one.
         addresses: of each SunSpec device, and of each building behind an MQTT broker.
-        passwords: of each device that dials in, or their salted hashes.
+        passwords: of each device that dials in, or their salted hashes; of EVSEs, of their station.
         listen_at: host and port where they are let in; port 0 is any free one.
         real_time: whether the devices' time is the wall clock's.
         by_certificate: those that dial in with a certificate instead of a password.
         tls: where the server's certificate is.
+        evses: of those devices that are one of several of a station.
     """
 
     def __init__(
@@ -79,7 +115,9 @@ class SocketPorts:
         real_time: bool,
         by_certificate: tuple[str, ...] = (),
         tls: TlsFiles | None = None,
+        evses: Evses | None = None,
     ) -> None:
+        self._stations = _Stations(evses or {})
         self._by_certificate, self._tls = by_certificate, tls
         self._kinds, self._weather, self._addresses, self._passwords = kinds, weather, addresses, passwords
         self._listen_at, self._clock = listen_at, wall_time if real_time else None
@@ -92,7 +130,7 @@ class SocketPorts:
         return bool(dialling(self._kinds, self._addresses))
 
     async def listen(self) -> dict[str, str]:
-        """Start the server, if anybody is to dial it; the URL of each device that is."""
+        """Start the server, if anybody is to dial it; the URL of each device that is (of EVSEs, of their station)."""
         if not self.dialled:
             return {}
         if self._server is None:
@@ -101,8 +139,11 @@ class SocketPorts:
             tls = None if self._tls is None else server_context(self._tls)
             self._server = DialInServer(host, port, tls=tls, clock=self._clock, door=door)
             await self._server.start()
-        expected = dialling(self._kinds, self._addresses)
-        return {device: self._server.url(DIAL_IN[self._kinds[device]], device) for device in expected}
+        urls: dict[str, str] = {}
+        for device in dialling(self._kinds, self._addresses):
+            (identity,) = identities([device], self._stations.evses)
+            urls[identity] = self._server.url(DIAL_IN[self._kinds[device]], identity)
+        return urls
 
     def port(self, device: str) -> Port:
         """The port of a device."""
@@ -113,6 +154,8 @@ class SocketPorts:
             return BuildingPort(device, where)
         registers, meter, sign = _way(where, self._patience_s)
         kind, server = self._kinds[device], self._server
+        if kind is DeviceKind.STATION:
+            return self._stations.port(device, None, server)
         return _port(device, kind, self._weather, lambda _: registers, server=server, meter=(meter, sign))
 
     async def close(self) -> None:
@@ -139,8 +182,11 @@ class DirectPorts:
 
     dialled = False
 
-    def __init__(self, kinds: Kinds, weather: WeatherSource | None, world: DirectWorld) -> None:
+    def __init__(
+        self, kinds: Kinds, weather: WeatherSource | None, world: DirectWorld, evses: Evses | None = None
+    ) -> None:
         self._kinds, self._weather, self._world = kinds, weather, world
+        self._stations = _Stations(evses or {})
 
     async def listen(self) -> dict[str, str]:
         """Nobody dials."""
@@ -148,6 +194,8 @@ class DirectPorts:
 
     def port(self, device: str) -> Port:
         """The port of a device."""
+        if self._kinds[device] is DeviceKind.STATION:
+            return self._stations.port(device, self._world.link, None)
         return _port(device, self._kinds[device], self._weather, self._world.registers, link=self._world.link)
 
     async def close(self) -> None:
@@ -169,10 +217,6 @@ def _port(
         if weather is None:
             raise ProgrammingFault(f"{device}: nothing is known of the weather; expected a WeatherSource")
         return WeatherPort(device, weather)
-    if kind is DeviceKind.STATION:
-        from devices.ocpp.driver import StationPort
-
-        return StationPort(device, link, server, run=secrets.token_hex(4))
     if kind is DeviceKind.GATEWAY:
         from devices.s2.driver import GatewayPort
 

@@ -10,7 +10,7 @@ import ray
 from ray.exceptions import RayTaskError
 
 from agents.assembly.device_links import WorldActorLinks
-from agents.assembly.device_ports import DirectPorts, Kinds
+from agents.assembly.device_ports import DirectPorts, Evses, Kinds
 from agents.assembly.simulated_world import simulation
 from agents.assembly.site_agents import SiteAgents
 from agents.runtime.ray.calls import on_this_node
@@ -136,9 +136,9 @@ class RemoteWorld:
         return RemoteRegisters(self._actor, name)
 
 
-def ports_to_actor(kinds: Kinds, weather: WeatherSource | None, actor: str) -> DirectPorts:
+def ports_to_actor(kinds: Kinds, weather: WeatherSource | None, actor: str, evses: Evses) -> DirectPorts:
     """The ports of a host's devices in the world actor of this name."""
-    return DirectPorts(kinds, weather, RemoteWorld(actor))
+    return DirectPorts(kinds, weather, RemoteWorld(actor), evses)
 
 
 class RayWorld:
@@ -156,7 +156,7 @@ class RayWorld:
 
     def links(self, site_agents: SiteAgents) -> WorldActorLinks:
         """Every host finds the actor by its name."""
-        return WorldActorLinks(site_agents.device_kinds, site_agents.weather, self._name)
+        return WorldActorLinks(site_agents.device_kinds, site_agents.weather, self._name, site_agents.evses)
 
     async def advance(self, to: datetime) -> None:
         """Move on."""

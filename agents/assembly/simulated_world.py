@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from agents.assembly.device_links import InProcessLinks, SocketLinks
-from agents.assembly.device_ports import DIAL_IN
+from agents.assembly.device_ports import DIAL_IN, identities
 from agents.assembly.site_agents import SiteAgents
 from agents.runtime.device_access import DeviceLinks
 from devices.simulators.simulation import Simulation
@@ -88,7 +88,7 @@ class InProcessWorld:
 
     def links(self, site_agents: SiteAgents) -> InProcessLinks:
         """The simulation itself is the other end."""
-        return InProcessLinks(site_agents.device_kinds, site_agents.weather, self._simulation)
+        return InProcessLinks(site_agents.device_kinds, site_agents.weather, self._simulation, site_agents.evses)
 
     async def advance(self, to: datetime) -> None:
         """Move the physics and let the devices say what they have to say."""
@@ -151,13 +151,15 @@ class TcpWorld:
     def links(self, site_agents: SiteAgents) -> SocketLinks:
         """Addresses of the SunSpec devices; passwords, made for this run, for those that dial in."""
         kinds = site_agents.device_kinds
-        self._passwords = {name: secrets.token_urlsafe(18) for name, kind in kinds.items() if kind in DIAL_IN}
+        dialling = identities((name for name, kind in kinds.items() if kind in DIAL_IN), site_agents.evses)
+        self._passwords = {name: secrets.token_urlsafe(18) for name in dialling}
         return SocketLinks(
             kinds=kinds,
             weather=site_agents.weather,
             addresses={name: (host, port, 1) for name, (host, port) in self._endpoints.items()},
             passwords=self._passwords,
             tell_urls=self._dial,
+            evses=site_agents.evses,
         )
 
     async def _dial(self, urls: dict[str, str]) -> None:

@@ -31,7 +31,7 @@ declare_homes(
         "asset": ("agents.roles.device_agent",),
         "balancing": ("agents.roles.balancing_messages",),
         "cim": ("cim.codec.model_types",),
-        "device": ("cim.codec.model_types", "devices.dial_in.tls", "devices.weather"),
+        "device": ("cim.codec.model_types", "devices.dial_in.tls", "devices.ocpp.evse", "devices.weather"),
         "dispute": ("agents.roles.dispute_messages",),
         "dso": (
             "agents.roles.dso.arbitration",

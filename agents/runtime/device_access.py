@@ -59,8 +59,8 @@ class DeviceLinks(Protocol):
         ...
 
     @property
-    def dialling(self) -> frozenset[str]:
-        """The devices that dial in."""
+    def dialling(self) -> dict[str, str]:
+        """By which name each of the devices that dial in does; several may share one connection."""
         ...
 
     def access(self, devices: tuple[str, ...]) -> DeviceAccess:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
@@ -49,38 +49,47 @@ class Placement:
         """The resource that an agent's node must offer."""
         return next((resource for pattern, resource in self.where if fnmatchcase(agent, pattern)), None)
 
-    def place(self, agents: tuple[AgentSpec, ...], dialling: Collection[str] = ()) -> dict[str, HostPlan]:
+    def place(self, agents: tuple[AgentSpec, ...], dialling: dict[str, str] | None = None) -> dict[str, HostPlan]:
         """Agents by host: alone under their own name, or packed in order with others for the same resource.
 
-        Args:
-            dialling: the devices that dial in.
+        Agents of devices that dial in by one name (`dialling`) share a host, whatever its size.
 
         Raises:
             BadInput: those who share a host because their devices dial in are wanted on different nodes.
         """
-        dialled = tuple(spec for spec in agents if self.dial_in_together and spec.device in dialling)
-        hosts = self._dealt(tuple(spec for spec in agents if spec not in dialled))
+        dialled = tuple(spec for spec in agents if self.dial_in_together and spec.device in (dialling or {}))
+        hosts = self._dealt(_bundles([spec for spec in agents if spec not in dialled], dialling or {}))
         if dialled:
-            resources = {self.resource_of(spec.name) for spec in dialled}
-            if len(resources) > 1:
-                named = ", ".join(sorted(str(resource) for resource in resources))
-                raise BadInput(f"place: devices that dial in share one actor, but are placed on {named}; expected one")
-            hosts[DIAL_IN_HOST] = HostPlan(dialled, resources.pop())
+            hosts[DIAL_IN_HOST] = HostPlan(dialled, self._resource_of(dialled))
         return hosts
 
-    def _dealt(self, agents: tuple[AgentSpec, ...]) -> dict[str, HostPlan]:
+    def _resource_of(self, specs: tuple[AgentSpec, ...]) -> str | None:
+        resources = {self.resource_of(spec.name) for spec in specs}
+        if len(resources) > 1:
+            named = ", ".join(sorted(str(resource) for resource in resources))
+            raise BadInput(f"place: devices that dial in share one actor, but are placed on {named}; expected one")
+        return resources.pop()
+
+    def _dealt(self, bundles: list[tuple[AgentSpec, ...]]) -> dict[str, HostPlan]:
+        found = [HostPlan(bundle, self._resource_of(bundle)) for bundle in bundles]
         if self.agents_per_actor == 1:
-            return {spec.name: HostPlan((spec,), self.resource_of(spec.name)) for spec in agents}
-        groups: dict[str | None, list[AgentSpec]] = {}
-        for spec in agents:
-            groups.setdefault(self.resource_of(spec.name), []).append(spec)
-        size = self.agents_per_actor
-        packs = [
-            HostPlan(tuple(group[k : k + size]), resource)
-            for resource, group in groups.items()
-            for k in range(0, len(group), size)
-        ]
-        return {f"host-{number}": pack for number, pack in enumerate(packs, start=1)}
+            return {plan.specs[0].name: plan for plan in found}
+        packs: dict[str | None, list[list[AgentSpec]]] = {}
+        for plan in found:
+            group = packs.setdefault(plan.resource, [[]])
+            if group[-1] and len(group[-1]) + len(plan.specs) > self.agents_per_actor:
+                group.append([])
+            group[-1] += plan.specs
+        plans = [HostPlan(tuple(pack), resource) for resource, packed in packs.items() for pack in packed]
+        return {f"host-{number}": plan for number, plan in enumerate(plans, start=1)}
+
+
+def _bundles(agents: list[AgentSpec], names: dict[str, str]) -> list[tuple[AgentSpec, ...]]:
+    """The agents in order, those that must share a host as one, where the first of them stands."""
+    found: dict[str, list[AgentSpec]] = {}
+    for spec in agents:
+        found.setdefault(names.get(spec.device or "", spec.name), []).append(spec)
+    return [tuple(bundle) for bundle in found.values()]
 
 
 def where_of(texts: list[str]) -> tuple[tuple[str, str], ...]:

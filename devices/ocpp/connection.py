@@ -167,6 +167,7 @@ class StationConnection:
             DeviceUnreachable, DeviceFault: see `ask`.
         """
         machine, wide = self.machine, self.machine.station.wide
+        level, in_amperes = wide.stack_level, wide.in_amperes
         answer = await self.ask(machine.set_limit(power_w, valid_until, evse))
         if answer.text("status") != "Accepted" and wide.stack_level > 0:
             wide.stack_level = 0  # perhaps it does not mean what it says of its levels
@@ -174,6 +175,11 @@ class StationConnection:
         if answer.text("status") != "Accepted" and not wide.in_amperes and machine.version.wants_amperes(answer):
             wide.in_amperes = True
             answer = await self.ask(machine.set_limit(power_w, valid_until, evse))
+        if answer.text("status") != "Accepted" and len(machine.station.evses) > 1:
+            wide.stack_level, wide.in_amperes = (
+                level,
+                in_amperes,
+            )  # one EVSE that refuses all says nothing of the others
         return answer
 
     async def release(self, evse: int) -> None:

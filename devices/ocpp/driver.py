@@ -59,7 +59,11 @@ class StationPort:
             name, link=link, server=server, interval_s=interval_s, timeout_s=timeout_s, run=run
         )
         self._state = self._connection.state(evse)
-        self._called = self._connection.name if connection is None else f"{self._connection.name}, EVSE {evse},"
+
+    @property
+    def _called(self) -> str:
+        several = len(self._machine.station.evses) > 1
+        return f"{self._connection.name}, EVSE {self._evse}," if several else self._connection.name
 
     @property
     def _machine(self) -> CsmsMachine:

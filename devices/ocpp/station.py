@@ -44,6 +44,18 @@ class Station:
         self._elsewhere: list[str] = []  # transactions there
         self._doubts = 0
 
+    @property
+    def others(self) -> tuple[int, ...]:
+        """EVSEs that it has named and that are not ours."""
+        return tuple(sorted(self._others))
+
+    def add(self, number: int, source: str) -> None:
+        """An EVSE is ours from now on; what it told before is to be asked for."""
+        self._sources[number] = source
+        self.evses[number] = EvseState(source, self._interval_s, self.wide, number)
+        self.evses[number].running = True
+        self._others.discard(number)
+
     def begin_anew(self, number: int) -> EvseState:
         """A driver of an EVSE begins after another one: nothing is known of that, and its station runs."""
         state = EvseState(self._sources[number], self._interval_s, self.wide, number)

@@ -109,7 +109,7 @@ class SimulatorHost:
     async def silence(self, name: str, lost: bool) -> None:
         """Lose a device or get it back, see `Simulation.silence`."""
         self.simulation.silence(name, lost)
-        runner = self._runners.get(name)
+        runner = self._runners.get(self.simulation.wire_name(name))
         if runner is None:
             return
         if lost:

@@ -57,6 +57,7 @@ class RecordedSimulation(Simulation):
         self._numbers: dict[str, int] = {}
         super().__init__(site, profiles, start, seed)
         devices = hashlib.sha256("\n".join(self.names).encode()).hexdigest()[:16]
+        self._numbered = list(self._numbers)
         self._head = (site.name, start.isoformat(), seed, devices)
         log = InputLog.open(path)
         try:
@@ -94,13 +95,13 @@ class RecordedSimulation(Simulation):
     def silence(self, name: str, lost: bool) -> None:
         """See `Simulation.silence`."""
         self._check(name)
-        with self._inputs.during(Op.SILENCE, self._numbers[name], lost):
+        with self._inputs.during(Op.SILENCE, self._numbers[self.wire_name(name)], lost):
             super().silence(name, lost)
 
     def misbehave(self, name: str, words: str) -> None:
         """See `Simulation.misbehave`."""
         self._check(name)
-        with self._inputs.during(Op.MISBEHAVE, self._numbers[name], words):
+        with self._inputs.during(Op.MISBEHAVE, self._numbers[self.wire_name(name)], words):
             super().misbehave(name, words)
 
     def _make_link(self) -> DirectLink:
@@ -179,15 +180,15 @@ class RecordedSimulation(Simulation):
                 super().report()
             case (Op.WRITE, (int() as number, int() as address, tuple() as values)):
                 with suppress(Refused):
-                    self.sunspec_devices[self.names[number]].write(address, list(values))
+                    self.sunspec_devices[self._numbered[number]].write(address, list(values))
             case (Op.FRAME, (int() as number, str() as frame)):
-                self.machines[self.names[number]].receive(frame)
+                self.machines[self._numbered[number]].receive(frame)
             case (Op.ATTACHED, (int() as number,)):
-                self.machines[self.names[number]].attached()
+                self.machines[self._numbered[number]].attached()
             case (Op.DETACHED, (int() as number,)):
-                self.machines[self.names[number]].detached()
+                self.machines[self._numbered[number]].detached()
             case (Op.SILENCE | Op.CUT | Op.MISBEHAVE, (int() as number, (bool() | str()) as how)):
-                self._disturb_again(op, self.names[number], how)
+                self._disturb_again(op, self._numbered[number], how)
             case (Op.RESTART, ()):
                 self._restart()
             case _:

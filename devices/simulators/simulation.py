@@ -21,8 +21,9 @@ from environment.physics import Appliance, Battery, ChargePoint, Chp, HeatPumpRo
 from environment.physics.device_truth import DeviceTruth
 from environment.physics.world import World
 from environment.profiles.library import Profiles
-from environment.sites.devices import AnyDevice, BatteryUnit, Station
-from environment.sites.schema import Site
+from environment.sites.devices import AnyDevice, BatteryUnit, ChargingStation, Station
+from environment.sites.evses import evses_of
+from environment.sites.schema import Prosumer, Site
 
 _SERIAL_BYTES = 32  # SunSpec model 1, `SN`
 
@@ -89,6 +90,7 @@ class Simulation:
         self.machines: dict[str, SiteMachine] = {}
         self._plain_machines: dict[str, object] = {}  # the same without what keeps a log of them
         self._clocked: dict[str, _Clocked] = {}  # by topmost congestion point, what below it has a clock of its own
+        self._wired: dict[str, str] = {}  # of each EVSE of several, the station that dials in for it
         self.link = self._make_link()
         for prosumer in site.prosumers:
             connection = self._world.connections.get(prosumer.name)
@@ -100,7 +102,12 @@ class Simulation:
             for device in prosumer.devices:
                 name = prosumer.device_name(device)
                 self._kinds[name] = DeviceKind(device.kind)
-                self._build(name, device, clocked)
+                if (wire := prosumer.wire_name(device)) != name:
+                    self._wired[name] = wire
+                else:
+                    self._build(name, device, clocked)
+            for charger in prosumer.charging_stations:
+                self._build_charger(prosumer, charger, clocked)
         for point in site.congestion_points:
             if point.id not in self._world.substations:
                 continue
@@ -135,6 +142,16 @@ class Simulation:
         elif self.sunspec_devices[name].steerable:
             clocked.steerable.append(self.sunspec_devices[name])
 
+    def _build_charger(self, prosumer: Prosumer, charger: ChargingStation, clocked: _Clocked) -> None:
+        """A station with several EVSEs."""
+        points = [self._world.devices[prosumer.device_name(d)] for d in evses_of(charger, prosumer.devices).values()]
+        found = [point for point in points if isinstance(point, ChargePoint)]
+        units = [StationUnit(point) for point in found]
+        clocked.stations += units
+        name = f"{prosumer.name}.{charger.name}"
+        self._let_dial(name, STATIONS[charger.ocpp or "2.0.1"](name, units, supply=found[0].supply))
+        clocked.machines.append(self.machines[name])
+
     def _show(self, name: str, device_model: DeviceModel) -> None:
         self.sunspec_devices[name] = self._make_sunspec_device(name, device_model)
 
@@ -166,7 +183,12 @@ class Simulation:
     def kind(self, name: str) -> DeviceKind:
         """What `name` is. Raises `BadInput` for an unknown name."""
         self._check(name)
-        return self._kinds[name]
+        return self._kinds.get(name, DeviceKind.STATION)
+
+    def wire_name(self, name: str) -> str:
+        """By which name a device is reached: of an EVSE of several, its station's. Raises `BadInput` for an unknown name."""
+        self._check(name)
+        return self._wired.get(name, name)
 
     def registers(self, name: str) -> DeviceRegisters:
         """The direct wire to a SunSpec device. Raises `BadInput` for a name that is none."""
@@ -176,7 +198,7 @@ class Simulation:
         self._check(name)
         sunspec_device = self.sunspec_devices.get(name)
         if sunspec_device is None:
-            raise BadInput(f"device: {name!r} is a {self._kinds[name]}; expected one that speaks SunSpec")
+            raise BadInput(f"device: {name!r} is a {self.kind(name)}; expected one that speaks SunSpec")
         return sunspec_device
 
     def advance(self, to: datetime) -> None:
@@ -232,7 +254,7 @@ class Simulation:
         if sunspec_device is not None:
             sunspec_device.silent = lost
         else:
-            self.link.cut(name, lost)
+            self.link.cut(self.wire_name(name), lost)
 
     def misbehave(self, name: str, words: str) -> None:
         """Let a device misbehave as `words` of its own kind say from now on ("": not any more).
@@ -241,7 +263,7 @@ class Simulation:
             BadInput: the name is unknown or none that speaks SunSpec, or a word says nothing.
         """
         self._check(name)
-        machine = self._plain_machines.get(name)
+        machine = self._plain_machines.get(self.wire_name(name))
         if isinstance(machine, Misbehaves):
             machine.misbehave(words)
         else:
@@ -251,7 +273,7 @@ class Simulation:
         """True while a device is lost, see `silence`. Raises `BadInput` for an unknown name."""
         self._check(name)
         sunspec_device = self.sunspec_devices.get(name)
-        return sunspec_device.silent if sunspec_device is not None else self.link.gone(name)
+        return sunspec_device.silent if sunspec_device is not None else self.link.gone(self.wire_name(name))
 
     def truth(self, start: datetime, end: datetime) -> dict[str, tuple[Ints, Ints]]:
         """What really flowed, see `environment.physics.world.World.truth`; for verification, never for an agent."""
@@ -269,5 +291,5 @@ class Simulation:
         """Let go of what it holds, which without a log is nothing. Safe to call twice."""
 
     def _check(self, name: str) -> None:
-        if name not in self._kinds:
+        if name not in self._kinds and name not in self._wired.values():
             raise BadInput(f"device: {name!r} is unknown at {self.site.name}; expected one of {', '.join(self.names)}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from environment.physics.shared_supply import SharedSupply
 from environment.physics.unit import RESOLUTION_S, SECONDS_PER_HOUR, PhysicalUnit, UnitKind
 from environment.profiles.sessions import Session
 
@@ -29,10 +30,12 @@ class ChargePoint(PhysicalUnit):
         rated_w: most power.
         discharge_w: most power that vehicles give back; 0: none can.
         least_w: with less than this a vehicle does not charge at all (IEC 61851-1: 6 A in each phase); 0: it takes any power.
+        supply: what it draws from with others of its station; None: it has a connection of its own.
 
     Attributes:
         session: the vehicle that is plugged in now.
         delivered_wh: what it got so far.
+        wanted_w: what it would draw by itself now.
         unserved_wh: energy that vehicles wanted but left without, so far.
         shortfalls: (instant, the same of one vehicle) for each that left without all it wanted.
     """
@@ -48,6 +51,7 @@ class ChargePoint(PhysicalUnit):
         rated_w: float,
         discharge_w: float = 0.0,
         least_w: float = 0.0,
+        supply: SharedSupply | None = None,
     ) -> None:
         super().__init__(name, now_s)
         # A session that began before the world did is left out: nobody knows what it had got by then.
@@ -60,6 +64,9 @@ class ChargePoint(PhysicalUnit):
         self._limit_w: float | None = None
         self._setpoint_w: float | None = None
         self._events: list[PlugEvent] = []
+        self.wanted_w, self.supply = 0.0, supply
+        if supply is not None:
+            supply.join(self)
         self.settle(now_s)
 
     @property
@@ -81,6 +88,11 @@ class ChargePoint(PhysicalUnit):
     def setpoint_w(self, value: float | None) -> None:
         self._setpoint_w = value
         self.settle(self.now_s)
+
+    @property
+    def came_s(self) -> float:
+        """When its vehicle came; 0 where none is there."""
+        return 0.0 if self.session is None else self.session.start_s
 
     @property
     def remaining_wh(self) -> float:
@@ -120,7 +132,9 @@ class ChargePoint(PhysicalUnit):
                 power_w = 0.0
             if power_w < 0 and self.delivered_wh * SECONDS_PER_HOUR <= -power_w * RESOLUTION_S:
                 power_w = 0.0
-        self.power_w = power_w
+        self.power_w = self.wanted_w = power_w
+        if self.supply is not None:
+            self.supply.share_out()
 
     def until(self, now_s: float) -> float:
         """When the vehicle is full, has given what it was given, or leaves, or the next one comes."""

@@ -22,6 +22,7 @@ from environment.physics import (
     WindTurbine,
 )
 from environment.physics.heat_pump import Room
+from environment.physics.shared_supply import SharedSupply
 from environment.profiles.library import Profiles
 from environment.profiles.mix import mean_profile, mean_reactive
 from environment.profiles.programmes import ApplianceUse, ProgrammeSteps, daily_uses, unmoved
@@ -73,12 +74,16 @@ def _units(
                 peak_var=load.peak_var.value,
             )
         )
+    supplies = {one.name: SharedSupply(one.limit_w.value) for one in prosumer.charging_stations}
     rng = np.random.default_rng(seed)
     for device in prosumer.devices:
         name = prosumer.device_name(device)
         if isinstance(device, BatteryUnit):
             spread = float(rng.uniform(-_SOC_SPREAD, _SOC_SPREAD))
             units.append(_battery(site, name, device, now_s, spread=spread, rests=batteries_rest))
+        elif isinstance(device, Station):
+            supply = None if device.evse is None else supplies[device.evse.station]
+            units.append(_charge_point(site, name, device, profiles, now_s, supply))
         else:
             units.append(_unit(site, name, device, profiles, now_s))
     return tuple(units)
@@ -97,7 +102,24 @@ def _battery(site: Site, name: str, device: BatteryUnit, now_s: float, *, spread
     )
 
 
-def _unit(site: Site, name: str, device: Unstored, profiles: Profiles, now_s: float) -> PhysicalUnit:
+def _charge_point(
+    site: Site, name: str, device: Station, profiles: Profiles, now_s: float, supply: SharedSupply | None
+) -> ChargePoint:
+    gives = device.discharge_w
+    return ChargePoint(
+        name,
+        now_s,
+        sessions=station_sessions(site, device, profiles),
+        rated_w=device.rated_w.value,
+        discharge_w=0.0 if gives is None else gives.value,
+        least_w=device.least_w,
+        supply=supply,
+    )
+
+
+def _unit(
+    site: Site, name: str, device: Pv | Wind | ChpUnit | Gateway | ApplianceUnit, profiles: Profiles, now_s: float
+) -> PhysicalUnit:
     rated_w = device.rated_w.value
     if isinstance(device, Pv):
         return PvArray(name, now_s, available=_series(profiles, device.column), rated_w=rated_w)
@@ -112,16 +134,6 @@ def _unit(site: Site, name: str, device: Unstored, profiles: Profiles, now_s: fl
             plan_w=-device.plan.value * rated_w,
             min_w=device.minimum.value * rated_w,
             ramp_w_per_min=device.ramp_per_min.value * rated_w,
-        )
-    if isinstance(device, Station):
-        sessions, gives = station_sessions(site, device, profiles), device.discharge_w
-        return ChargePoint(
-            name,
-            now_s,
-            sessions=sessions,
-            rated_w=rated_w,
-            discharge_w=0.0 if gives is None else gives.value,
-            least_w=device.least_w,
         )
     if isinstance(device, ApplianceUnit):
         return Appliance(name, now_s, uses=_uses(site, device, profiles), programme=_programme(device))

@@ -119,8 +119,34 @@ class ChpUnit(Part):
         )
 
 
+Ocpp = Literal["1.6", "2.0.1", "2.1"]
+
+
+class Evse(Part):
+    """Where a station's EVSE is: which of the prosumer's `charging_stations` has it, and its number there (1.6: connector)."""
+
+    station: Name
+    number: Annotated[int, Field(ge=1, le=99)]
+
+
+class ChargingStation(Part):
+    """An OCPP charging station with several EVSEs, each of which is a device of its own (`evse`).
+
+    Attributes:
+        name: `<prosumer>.<name>` is its identity, by which it dials in.
+        limit_w: what its grid connection carries: all EVSEs together never draw more.
+        ocpp: see `Station`.
+    """
+
+    name: Name
+    limit_w: Positive
+    ocpp: Ocpp | None = None
+
+
 class Station(Strand):
-    """An OCPP charging station with one EVSE; `departure_hour` is the local hour at which vehicles leave.
+    """An EVSE of an OCPP charging station, which has no other one unless `evse` says so.
+
+    `departure_hour` is the local hour at which vehicles leave.
 
     `ocpp` is the version that its simulator speaks (2.0.1, unless said); a real one says itself what it speaks.
     `discharge_w` is the most power that its vehicles give back: few can, and only OCPP 2.1 can ask for it. No plan does.
@@ -132,7 +158,8 @@ class Station(Strand):
     name: Name
     rated_w: Positive
     departure_hour: TimeOfDay
-    ocpp: Literal["1.6", "2.0.1", "2.1"] | None = None
+    ocpp: Ocpp | None = None
+    evse: Evse | None = None
     discharge_w: Positive | None = None
     min_current_a: Positive | None = None
 
@@ -148,7 +175,9 @@ class Station(Strand):
             raise ValueError(
                 f"min_current_a: {self.least_w:g} W in its phases is above rated_w {self.rated_w.value:g}; expected less"
             )
-        if self.discharge_w is not None and self.ocpp != "2.1":
+        if self.evse is not None and self.ocpp is not None:
+            raise ValueError(f"expected ocpp at the charging station {self.evse.station}, not at its EVSE")
+        if self.discharge_w is not None and self.ocpp != "2.1" and self.evse is None:
             raise ValueError('expected ocpp: "2.1" with discharge_w')
         return self
 

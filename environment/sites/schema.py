@@ -13,7 +13,8 @@ from pydantic import AfterValidator, Field, model_validator
 from environment.sites.agreements import ConnectionAgreements, Ean18, ProviderChange, UnitRestriction
 from environment.sites.balancing import Balancing
 from environment.sites.community import Community
-from environment.sites.devices import Device
+from environment.sites.devices import ChargingStation, Device, Station
+from environment.sites.evses import evse_faults
 from environment.sites.islanding import Islanding
 from environment.sites.market import FlexibilityCosts, MarketTerms
 from environment.sites.ratings import Name, NotNegative, Part, Positive, Rating, Share
@@ -197,6 +198,7 @@ class Prosumer(Part):
         ean: of its connection, 18 digits; without one it goes by an entity address of the site's own.
         aggregator: who markets it before its first switch (`switches`).
         connection: what is agreed of it beside the market.
+        charging_stations: those of which several EVSEs are devices.
     """
 
     name: Name
@@ -209,6 +211,13 @@ class Prosumer(Part):
     connection: ConnectionAgreements = ConnectionAgreements()
     base_load: Load | None = None
     devices: tuple[Device, ...] = ()
+    charging_stations: tuple[ChargingStation, ...] = ()
+
+    @model_validator(mode="after")
+    def _has_evses(self) -> Prosumer:
+        if faults := list(evse_faults(self.charging_stations, self.devices)):
+            raise ValueError("; ".join(faults))
+        return self
 
     @property
     def meter(self) -> str:
@@ -218,6 +227,11 @@ class Prosumer(Part):
     def device_name(self, device: Device) -> str:
         """The site-wide name of one of its devices, for example `farm-1.pv`."""
         return f"{self.name}.{device.name}"
+
+    def wire_name(self, device: Device) -> str:
+        """By which name a device is reached: of an EVSE, its charging station's identity, for example `park.charger`."""
+        evse = device.evse if isinstance(device, Station) else None
+        return self.device_name(device) if evse is None else f"{self.name}.{evse.station}"
 
 
 class KeyChange(Part):

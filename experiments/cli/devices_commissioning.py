@@ -27,7 +27,7 @@ class _PrintingMachine:
 
     def __init__(self, name: str, console: Console) -> None:
         self._machine, self._console, self._name = CsmsMachine(name), console, name
-        self._shown: dict[Kind, Fresh[float]] = {}
+        self._shown: dict[tuple[int, Kind], Fresh[float]] = {}
 
     @property
     def closed(self) -> bool:
@@ -61,13 +61,17 @@ class _PrintingMachine:
             about = machine.about
             text = (about.vendor, about.model, about.serial, about.firmware, machine.version.title)
             self._tell("is " + ", ".join(word for word in text if word))
-        for piece in machine.state.news.drain():
-            self._tell(str(piece))
-        for kind, told in machine.state.last.values.items():
-            if self._shown.get(kind) != told:
-                self._shown[kind] = told
-                reading = Reading(self._name, kind, told.value, told.at, told.told)
-                self._tell(sentence(reading) + clock_note(told, machine.now))
+        for number, state in machine.station.evses.items():
+            where = f"EVSE {number}: " if len(machine.station.evses) > 1 else ""
+            for piece in state.news.drain():
+                self._tell(f"{where}{piece}")
+            for kind, told in state.last.values.items():
+                if self._shown.get((number, kind)) != told:
+                    self._shown[number, kind] = told
+                    reading = Reading(self._name, kind, told.value, told.at, told.told)
+                    self._tell(where + sentence(reading) + clock_note(told, machine.now))
+        for number in machine.station.others:
+            machine.station.add(number, self._name)  # from what it says next on
         return answers
 
     def _tell(self, text: str) -> None:

@@ -21,6 +21,7 @@ from devices.dial_in.passwords import known_passwords
 from devices.dial_in.server import DialInServer
 from devices.mqtt.address import broker_address
 from devices.mqtt.driver import BuildingPort
+from devices.ocpp.connection import StationConnection
 from devices.ocpp.driver import StationPort
 from devices.port.capabilities import capabilities
 from devices.port.errors import DeviceFault
@@ -38,7 +39,7 @@ from experiments.cli.devices_commissioning import sentence
 _URL = re.compile(
     r"(?:(?P<scheme>[a-z0-9]+)://)?(?P<host>\[[0-9A-Fa-f:.%]+\]|[^\s:/\[\]]+):(?P<port>\d{1,5})(?:/(?P<rest>[^\s/]+))?"
 )
-_DIALLING = {"ocpp": (partial(StationPort, only_looks=True),), "s2": (GatewayPort, AppliancePort)}
+_DIALLING = {"ocpp": (), "s2": (GatewayPort, AppliancePort)}
 _EXPECTED = (
     "expected modbus://HOST:PORT/UNIT (or HOST:PORT) for a SunSpec device, mbaps:// by TLS, "
     "mqtt://HOST:PORT/PREFIX for a building behind a "
@@ -221,7 +222,7 @@ async def opened(url: str, timeout_s: float, passwords: dict[str, str]) -> Async
     await server.start()
     try:
         Console(stderr=True, highlight=False).print(f"Waiting at {server.url(place.scheme, place.name)}", markup=False)
-        yield [await _dialled(place, server, timeout_s)]
+        yield await _dialled(place, server, timeout_s)
     finally:
         await server.close()
 
@@ -237,8 +238,30 @@ async def _told(building: BuildingPort, patience_s: float) -> tuple[Reading, ...
     return readings
 
 
-async def _dialled(place: Place, server: DialInServer, timeout_s: float) -> Opened:
+async def _station(place: Place, server: DialInServer, timeout_s: float) -> list[Opened]:
+    """Each EVSE of a charging station that it names."""
+    connection = StationConnection(place.name, server=server, timeout_s=timeout_s)
+    station, opened = connection.machine.station, list[tuple[int, StationPort, Nameplate]]()
+    waiting = [1]
+    while waiting:
+        evse = waiting.pop(0)
+        port = StationPort(place.name, connection=connection, evse=evse, only_looks=True)
+        opened.append((evse, port, await port.open(datetime.now(UTC))))
+        for number in station.others:
+            station.add(number, f"{place.name}, EVSE {number}")
+            waiting.append(number)
+    found = []
+    for evse, port, plate in opened:
+        which = f", EVSE {evse}" if len(opened) > 1 else ""
+        readings = await port.measure(datetime.now(UTC))
+        found.append(Opened(f"{plate.kind}, {port.speaks}{which}", port, plate, readings))
+    return found
+
+
+async def _dialled(place: Place, server: DialInServer, timeout_s: float) -> list[Opened]:
     """The first driver of its protocol that a device which dials in answers as it should."""
+    if place.scheme == "ocpp":
+        return await _station(place, server, timeout_s)
     faults = []
     for driver in _DIALLING[place.scheme]:
         port = driver(place.name, None, server, timeout_s=timeout_s)
@@ -248,6 +271,5 @@ async def _dialled(place: Place, server: DialInServer, timeout_s: float) -> Open
             faults.append(str(fault))
             await port.close()
             continue
-        use = f"{plate.kind}, {port.speaks}" if isinstance(port, StationPort) else str(plate.kind)
-        return Opened(use, port, plate, await port.measure(datetime.now(UTC)))
+        return [Opened(str(plate.kind), port, plate, await port.measure(datetime.now(UTC)))]
     raise DeviceFault("; ".join(faults))

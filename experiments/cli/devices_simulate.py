@@ -25,7 +25,7 @@ from environment.profiles.library import QUARTER, Profiles, load
 from environment.profiles.present import of_the_present
 from environment.sites.loader import load_site
 from environment.sites.schema import Site
-from pilot.endpoints import device_kinds, draft_endpoints, load_endpoints
+from pilot.endpoints import draft_endpoints, load_endpoints, wired_kinds
 
 _TICK_S = 1.0
 _PAST_DAYS = 14
@@ -127,7 +127,7 @@ def _announced(site: Site, options: Options) -> frozenset[str]:
     where = broker_address(options.mqtt)
     if where.prefix != PREFIX:
         raise BadInput(f"--mqtt: {where.where} has another prefix; expected {PREFIX}")
-    return frozenset(name for name, kind in device_kinds(site).items() if kind is DeviceKind.GATEWAY)
+    return frozenset(name for name, kind in wired_kinds(site).items() if kind is DeviceKind.GATEWAY)
 
 
 def _present(site: Site, wall: datetime) -> Profiles:
@@ -144,7 +144,7 @@ def with_endpoints(options: Options, site: Site, served: dict[str, tuple[str, in
     """
     assert options.endpoints is not None  # noqa: S101 - the caller has looked
     announced = sorted(_announced(site, options))
-    dialling = [name for name, kind in device_kinds(site).items() if kind in PREFIXES and name not in announced]
+    dialling = [name for name, kind in wired_kinds(site).items() if kind in PREFIXES and name not in announced]
     sign = "&" if "?" in (options.mqtt or "") else "?"
     brokers = {name: f"{options.mqtt}{sign}device={name}" for name in announced}
     if not options.endpoints.exists():
@@ -186,7 +186,7 @@ def _begin(site: Site, day: str | None, wall: datetime) -> datetime:
 def speaking(site: Site, asked: tuple[str, ...]) -> Site:
     """The site, with stations that speak what is asked: a version of OCPP for all, or STATION=VERSION. Raises `BadInput`."""
     versions: dict[str, str] = {}
-    stations = [name for name, kind in device_kinds(site).items() if kind is DeviceKind.STATION]
+    stations = [name for name, kind in wired_kinds(site).items() if kind is DeviceKind.STATION]
     for text in asked:
         name, _, version = text.rpartition("=")
         if version not in STATIONS or (name and name not in stations):
@@ -199,7 +199,9 @@ def speaking(site: Site, asked: tuple[str, ...]) -> Site:
     for prosumer in site.prosumers:
         given = [(device, versions.get(prosumer.device_name(device))) for device in prosumer.devices]
         devices = tuple(d if version is None else d.model_copy(update={"ocpp": version}) for d, version in given)
-        prosumers.append(prosumer.model_copy(update={"devices": devices}))
+        several = [(one, versions.get(f"{prosumer.name}.{one.name}")) for one in prosumer.charging_stations]
+        chargers = tuple(c if version is None else c.model_copy(update={"ocpp": version}) for c, version in several)
+        prosumers.append(prosumer.model_copy(update={"devices": devices, "charging_stations": chargers}))
     return site.model_copy(update={"prosumers": tuple(prosumers)})
 
 
@@ -240,6 +242,12 @@ def _show(host: SimulatorHost, options: Options, begin: datetime, site: Site) ->
         if name in host.endpoints:
             address, port = host.endpoints[name]
             table.add_row(name, kind, "SunSpec TCP", f"{address}:{port}", "any")
+        elif (wire := simulation.wire_name(name)) != name:
+            url = options.url(kind)
+            spoken = simulation.machines[wire].subprotocol.replace("ocpp", "OCPP ")
+            table.add_row(
+                name, kind, spoken, f"an EVSE of {wire}, which dials {url or f'if given {_OPTIONS[kind]}'}", ""
+            )
         else:
             url = options.url(kind)
             if name in simulation.announced:

@@ -17,6 +17,8 @@ from cim.model.devices import DeviceKind
 from cim.model.errors import ProgrammingFault
 from devices.dial_in.tls import TlsFiles
 from devices.mqtt.driver import BuildingPort
+from devices.ocpp.driver import StationPort
+from devices.ocpp.evse import Evse
 from devices.sunspec.driver import SunSpecPlant
 from devices.weather import WeatherPort, WeatherSource
 from tests.worlds.players import RULES
@@ -51,7 +53,31 @@ def test_a_host_is_told_where_the_certificate_is_and_who_comes_by_one() -> None:
     """Security profiles 2 and 3 cross to a host as the rest does; of others' devices it learns nothing."""
     links = replace(LINKS, by_certificate=("farm.station", "other.station"), tls=TlsFiles("c.pem", "c.key", "ca.pem"))
     access = decode(encode(links.access(("farm.station",))))
-    assert access.arguments[-2:] == (("farm.station",), TlsFiles("c.pem", "c.key", "ca.pem"))
+    assert access.arguments[-3:] == (("farm.station",), TlsFiles("c.pem", "c.key", "ca.pem"), {})
+
+
+def test_evses_of_a_station_share_its_connection_and_its_password() -> None:
+    """Two devices, one that dials in by the station's name; whoever has neither of them is told nothing of it."""
+    kinds = {"park.bay-1": DeviceKind.STATION, "park.bay-2": DeviceKind.STATION, "farm.station": DeviceKind.STATION}
+    evses = {f"park.bay-{k}": Evse("park.charger", k, 22_000) for k in (1, 2)}
+    links = SocketLinks(kinds=kinds, passwords={"park.charger": "secret-c", "farm.station": "secret-a"}, evses=evses)
+    assert links.dialling == {"farm.station": "farm.station"} | dict.fromkeys(evses, "park.charger")
+    assert b"secret-c" not in encode(links.access(("farm.station",)))
+
+    async def told() -> tuple[dict[str, str], StationPort, StationPort]:
+        ports = decode(encode(links.access(("park.bay-1", "park.bay-2")))).ports()
+        try:
+            urls = await ports.listen()
+            first, second = (ports.port(f"park.bay-{k}") for k in (1, 2))
+            return urls, first, second
+        finally:
+            await ports.close()
+
+    urls, first, second = asyncio.run(told())
+    assert list(urls) == ["park.charger"]
+    assert urls["park.charger"].endswith("/ocpp/park.charger")
+    assert (first.name, second.name) == ("park.bay-1", "park.bay-2")
+    assert first._connection is second._connection
 
 
 def test_devices_that_dial_are_told_where() -> None:
@@ -67,7 +93,7 @@ def test_devices_that_dial_are_told_where() -> None:
 
     told, none = asyncio.run(urls())
     assert none == {}
-    assert set(told) == LINKS.dialling == {"farm.station", "park.station"}
+    assert set(told) == set(LINKS.dialling) == {"farm.station", "park.station"}
     assert all(url.startswith("ws://127.0.0.1:") and url.endswith(f"/ocpp/{name}") for name, url in told.items())
 
 
@@ -75,7 +101,7 @@ def test_a_building_behind_a_broker_is_asked_there() -> None:
     """Its address is a URL: it is not waited for, has no password of ours, and gets the driver of such buildings."""
     url = "mqtts://u:secret-c@broker.example/homeassistant"
     links = SocketLinks(kinds={**KINDS, "home.pump": DeviceKind.GATEWAY}, addresses={"home.pump": url})
-    assert links.dialling == {"farm.station", "park.station"}
+    assert set(links.dialling) == {"farm.station", "park.station"}
     ports = decode(encode(links.access(("home.pump",)))).ports()
     assert not ports.dialled
 

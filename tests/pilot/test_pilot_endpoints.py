@@ -24,6 +24,7 @@ from pilot.endpoints import (
     load_endpoints,
     parse_endpoints,
 )
+from tests.worlds.market_days import park_with_one_charger
 
 SECRET = "a-secret-of-a-station"
 PUMP = next(name for name, kind in device_kinds(load_site("strem")).items() if kind is DeviceKind.GATEWAY)
@@ -74,6 +75,19 @@ def test_a_good_file_says_where_everything_is(site: Site) -> None:
     content["listen"]["host"] = "0.0.0.0"
     assert parse_endpoints(yaml.safe_dump(content), "pilot.yaml", site).door == ("0.0.0.0", 9100)
     assert SECRET not in repr(found)
+
+
+def test_a_station_with_several_evses_has_one_password(tmp_path: Path) -> None:
+    """It stands under the station's own name; under an EVSE's it is refused, with who dials in for it."""
+    park = load_site(str(park_with_one_charger(tmp_path)))
+    content = good(park)
+    for name in ("charging-park.station-1", "charging-park.station-2"):
+        del content["dial_in"][name]
+    content["dial_in"]["charging-park.charger"] = SECRET
+    assert parse_endpoints(yaml.safe_dump(content), "pilot.yaml", park).passwords["charging-park.charger"] == SECRET
+    content["dial_in"]["charging-park.station-1"] = SECRET
+    with pytest.raises(EndpointFaults, match=r"it is an EVSE of charging-park.charger, which dials in for it"):
+        parse_endpoints(yaml.safe_dump(content), "pilot.yaml", park)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -84,6 +85,20 @@ def test_device_agents_stay_with_their_wire() -> None:
     placed = {tuple(s.name for s in h.specs): h.resource for h in placement.place(AGENTS).values()}
     assert placed == {("agr", "dso"): None, ("farm-a", "farm-a.pv"): "wire-a", ("farm-b",): "wire-b"}
     assert Placement(1, where_of(["*.pv=roof"])).place(AGENTS)["farm-a.pv"] == HostPlan((AGENTS[4],), "roof")
+
+
+def test_agents_of_devices_on_one_connection_share_a_host() -> None:
+    """EVSEs of one station stay together, alone with 1 for each actor and in whichever pack has room, the others as ever."""
+    agents = tuple(replace(spec, device=spec.name) for spec in AGENTS)
+    dialling = {"dso": "charger", "farm-b": "charger", "farm-a": "farm-a"}
+    for size, packs in (
+        (1, ["agr", "dso farm-b", "farm-a", "farm-a.pv"]),
+        (2, ["agr", "dso farm-b", "farm-a farm-a.pv"]),
+    ):
+        placed = Placement(size).place(agents, dialling)
+        assert [" ".join(spec.name for spec in plan.specs) for plan in placed.values()] == packs
+    with pytest.raises(BadInput, match="place: devices that dial in share one actor, but are placed on"):
+        Placement(1, where_of(["farm*=wire"])).place(agents, dialling)
 
 
 @pytest.mark.parametrize("text", ["farm", "=wire", "farm=", ""])

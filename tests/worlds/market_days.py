@@ -76,3 +76,19 @@ def two_grids_apart(folder: Path) -> Path:
     made["congestion_points"] = [{**point, "parent": None} for point in points if point["parent"] is not None]
     path.write_text(yaml.dump(made, Dumper=yaml.CSafeDumper, sort_keys=False), encoding="utf-8")
     return path
+
+
+def park_with_one_charger(folder: Path) -> Path:
+    """The same park, whose first two stations are the EVSEs of one OCPP charging station that carries one of them and a half.
+
+    At the second one another profile's vehicles come, so that both have one on the morning of 2016-04-15.
+    """
+    path = park_beside_field(folder)
+    site = yaml.safe_load(path.read_text(encoding="utf-8"))
+    park = next(prosumer for prosumer in site["prosumers"] if prosumer["name"] == "charging-park")
+    for number, device in enumerate(park["devices"][:2], start=1):
+        device["evse"] = {"station": "charger", "number": number}
+    park["devices"][1] |= {"column": "HLS_A_3.7", "weeks_later": {"value": 3, "assumed": True}}
+    park["charging_stations"] = [{"name": "charger", "limit_w": {"value": 33_000, "assumed": True}}]
+    path.write_text(yaml.safe_dump(site, sort_keys=False), encoding="utf-8")
+    return path

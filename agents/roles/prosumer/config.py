@@ -21,6 +21,15 @@ from market.register.providers import ProviderSwitch
 _E4_PER_CT = 100
 
 
+@wire("prosumer.SharedStation")
+@dataclass(frozen=True, slots=True)
+class SharedStation:
+    """A charging station with several EVSEs: the elements that they are, and what all may draw together."""
+
+    elements: tuple[str, ...]
+    limit_w: int
+
+
 @wire("prosumer.Config")
 @dataclass(frozen=True, slots=True)
 class ProsumerConfig:
@@ -43,6 +52,7 @@ class ProsumerConfig:
         place: the node of its connection; empty where that is not told.
         terms: what is agreed of its connection beside the market.
         switches: to other aggregators, in the order of their days.
+        stations: charging stations of which several EVSEs are elements.
     """
 
     meter: str
@@ -63,6 +73,7 @@ class ProsumerConfig:
     terms: ConnectionTerms = NOTHING_AGREED
     switches: Sequence[ProviderSwitch] = ()
     base_history_c: tuple[Floats, ...] = ()
+    stations: tuple[SharedStation, ...] = ()
 
     def following(self, agreed: Agreed) -> ProsumerConfig:
         """The same whose switches are also those that are agreed while the site lives, as they are known when asked."""

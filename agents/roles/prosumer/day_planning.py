@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import partial
@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from agents.planning.dispatch.flexibility import Flexibility
 from agents.planning.dispatch.import_room import import_room_kw
 from agents.planning.elements.element import ElementKnowledge, PlanWindow
 from agents.planning.elements.energy_prices import EnergyPrices
@@ -32,6 +33,7 @@ from agents.roles.prosumer.ev_flexibility import EvFlexibilityManager
 from agents.roles.prosumer.held_orders import HeldOrders
 from agents.roles.prosumer.ordered_moves import OrderedMoves
 from agents.roles.prosumer.reserved_capacity import ReservedCapacity
+from agents.roles.prosumer.station_sharing import StationSharing
 from agents.roles.prosumer.supply_limits import SupplyLimits
 from agents.roles.prosumer.told import DayMeteringTold, ElementReported, PlanChanged, SupplyChanged, VehicleChanged
 from cim.codec.codec import wire
@@ -90,6 +92,7 @@ class DayPlanning(Part[DayPlanningState]):
         self._config, self._elements, self._kinds = config, config.by_name(), config.kinds()
         self._metering, self._held, self._agreed, self._reserved = metering, held, agreed, reserved
         self._supply, self._base = supply, base
+        self._sharing = StationSharing(config, vehicles, held)
         self._moves = OrderedMoves(self._kinds, held, reports)
         self._facts = ElementFacts(
             config, reports=reports, buildings=buildings, vehicles=vehicles, metering=metering, held=held
@@ -222,10 +225,11 @@ class DayPlanning(Part[DayPlanningState]):
         forecast.owner_kw[name] = owner
 
     def _following_knowledge(self, element: str, day: LocalDay, at: datetime) -> ElementKnowledge:
+        room_kw = self._sharing.room_kw(element, day, self.import_room_kw(day, beside=element), at)
         return replace(
             self.knowledge(element, day, at),
             prices=self.energy_prices(day),
-            import_room_kw=self._supply.room_kw(element, day, self.import_room_kw(day, beside=element)),
+            import_room_kw=self._supply.room_kw(element, day, room_kw),
             reserved_kw=self._reserved.kept_kw(element, day),
         )
 
@@ -241,6 +245,10 @@ class DayPlanning(Part[DayPlanningState]):
             base_kw = np.maximum(base_kw, fit(known_kw, day.count))
         others = (self.expected_kw(name, day) for name in self._elements if name != beside)
         return import_room_kw(cap_w / 1000, base_kw, others)
+
+    def within_stations(self, models: Iterable[Flexibility], window: PlanWindow) -> tuple[Flexibility, ...]:
+        """The models, the EVSEs of one charging station together drawing at most what its connection carries."""
+        return self._sharing.within(models, window, self.expected_kw)
 
     @on(SupplyChanged)
     def supply_changed(self, event: SupplyChanged, now: datetime) -> list[Effect]:

@@ -130,7 +130,7 @@ class VppMember(Part[VppMemberState]):
                 rule = partial(kind.flexibility, known, expected, window)
                 models.append(self._planning.attempt(name, rule, None))
         held = (self._restrictions.held(model, window) for model in models if model is not None)
-        free = tuple(model for model in held if model is not None)
+        free = self._planning.within_stations((model for model in held if model is not None), window)
         room_kw = self._planning.import_room_kw(day)
         return free if room_kw is None else within_room(free, window.part(room_kw))
 

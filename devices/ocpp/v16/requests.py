@@ -46,7 +46,9 @@ def set_charging_profile(power_w: int, now: datetime, valid_until: datetime, how
         charging_profile_id=how.profile,
         transaction_id=int(how.transaction) if how.transaction else None,
         stack_level=how.stack_level,
-        charging_profile_purpose=enums.ChargingProfilePurposeType(how.purpose.replace("Station", "Point")),
+        charging_profile_purpose=enums.ChargingProfilePurposeType(
+            how.purpose.replace("ChargingStation", "ChargePoint")
+        ),
         charging_profile_kind=enums.ChargingProfileKindType.absolute,
         valid_to=stamp(valid_until),
         charging_schedule=datatypes.ChargingSchedule(

@@ -92,16 +92,14 @@ class Misbehaviour:
             else:
                 self._spoil(value)
 
-    def _mix_up(self, action: str, said: dict[str, Any], evses: int) -> None:
-        began = said.get("eventType") == "Started"
-        if Way.NO_EVSE in self.ways and action == "TransactionEvent" and not began:
-            del said["evse"]
-        if Way.WRONG_EVSE not in self.ways:
-            return
-        if action == "TransactionEvent" and said["eventType"] == "Updated" and "evse" in said:
-            said["evse"] = {**said["evse"], "id": said["evse"]["id"] % evses + 1}
-        elif action == "MeterValues" and "transactionId" in said:  # 1.6
-            said["connectorId"] = said["connectorId"] % evses + 1
+    def _mix_up(self, action: str, said: dict[str, object], evses: int) -> None:
+        kind, place = said.get("eventType"), said.get("evse")
+        if Way.NO_EVSE in self.ways and action == "TransactionEvent" and kind != "Started":
+            said.pop("evse")
+        elif Way.WRONG_EVSE in self.ways and kind == "Updated" and isinstance(place, dict):
+            said["evse"] = {**place, "id": place["id"] % evses + 1}
+        elif Way.WRONG_EVSE in self.ways and action == "MeterValues" and "transactionId" in said:  # 1.6
+            said["connectorId"] = int(str(said["connectorId"])) % evses + 1
 
     def _spoil_sample(self, sample: dict[str, object]) -> None:
         if Way.WRONG_CONTEXT in self.ways:
