@@ -184,7 +184,8 @@ class BuildingPort:
                 self._before, self._ours = None, ""
             except DeviceError as error:
                 _log.warning("building %s: its limit is left to the broker to take back: %s", self.name, error)
-        await self._link.close()
+        # What was not confirmed may never have come: then the broker has to say it, which a tidy leave would forbid it.
+        await self._link.close(by_will=self._before is not None)
         self._opened = False
 
     def _must_be_there(self, limiter: Limiter) -> None:

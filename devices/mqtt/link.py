@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import socket
 from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
@@ -56,8 +57,8 @@ class Link(Protocol):
         """Wait until `done()` after some message, at most `timeout_s`; returns what `done()` says then."""
         ...
 
-    async def close(self) -> None:
-        """Leave it; safe to call twice."""
+    async def close(self, *, by_will: bool = False) -> None:
+        """Leave it, tidily or (`by_will`) so that the broker says the will; safe to call twice."""
         ...
 
 
@@ -120,8 +121,14 @@ class BrokerLink:
             return done()
         return True
 
-    async def close(self) -> None:
-        """See `Link`. A tidy leave: the broker says no will."""
+    async def close(self, *, by_will: bool = False) -> None:
+        """See `Link`. After a tidy leave the broker says no will; after one without a word it does (MQTT 5, 3.1.2.5)."""
+        if by_will and self._client is not None:
+            # Below aiomqtt, which always takes its leave; nor does every broker know the reason that would keep the will.
+            wire = self._client._client.socket()
+            if isinstance(wire, socket.socket):
+                with contextlib.suppress(OSError):
+                    wire.shutdown(socket.SHUT_RDWR)
         task, self._task = self._task, None
         if task is not None:
             task.cancel()

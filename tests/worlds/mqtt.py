@@ -103,8 +103,10 @@ class MemoryLink:
         if self.will is not None:
             self._broker.publish(self.will[0], self.will[1].encode())
 
-    async def close(self) -> None:
-        """A tidy leave."""
+    async def close(self, *, by_will: bool = False) -> None:
+        """A tidy leave, or one after which the will is said."""
+        if by_will and self.connected:
+            self.cut()
         self._gone()
 
     def _gone(self) -> None:

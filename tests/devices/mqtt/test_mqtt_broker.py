@@ -155,6 +155,29 @@ def test_the_broker_takes_the_limit_back_when_the_driver_is_cut_off(url: str) ->
     served(url, "second.pump", work)
 
 
+def test_what_is_not_confirmed_at_the_end_the_broker_says(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The broker does not confirm that the limit is taken back when the driver closes: it says the will, the building is free."""
+
+    async def work(machine: AnnouncedBuilding, port: BuildingPort) -> None:
+        now = datetime.now(UTC)
+        await port.open(now)
+        await port.command(Setpoint(Mode.LIMIT, 1500), now + timedelta(hours=1), now)
+        assert machine.limit_w == 1500
+
+        async def lost(_: object) -> None:
+            raise DeviceUnreachable("not confirmed")
+
+        monkeypatch.setattr(port._link, "publish", lost)
+        await port.close()
+
+        async def free() -> bool:
+            return machine.limit_w == 4000.0
+
+        await true(free)
+
+    served(url, "fourth.pump", work)
+
+
 def test_who_has_no_password_is_told(url: str) -> None:
     """The broker's own words, and no password in them."""
 
