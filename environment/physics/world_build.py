@@ -28,7 +28,8 @@ from environment.profiles.mix import mean_profile, mean_reactive
 from environment.profiles.programmes import ApplianceUse, ProgrammeSteps, daily_uses, unmoved
 from environment.profiles.sessions import Session, sessions_of, uncontrolled
 from environment.sites.devices import ApplianceUnit, BatteryUnit, ChpUnit, Gateway, Pv, Station, Wind
-from environment.sites.schema import BuildingDefaults, Prosumer, Site
+from environment.sites.schema import Prosumer, Site
+from environment.sites.unit_defaults import BuildingDefaults
 from environment.wind_model import wind_speed
 
 Unstored = Pv | Wind | ChpUnit | Station | Gateway | ApplianceUnit  # every device but a battery

@@ -17,10 +17,11 @@ from environment.sites.devices import ChargingStation, Device, Station
 from environment.sites.evses import evse_faults
 from environment.sites.islanding import Islanding
 from environment.sites.market import FlexibilityCosts, MarketTerms
-from environment.sites.ratings import Name, NotNegative, Part, Positive, Rating, Share
+from environment.sites.ratings import Name, NotNegative, Part, Positive, Rating
 from environment.sites.service import MicrogridService
 from environment.sites.shapes import Shaped
 from environment.sites.tariffs import CustomerKind, Tariffs
+from environment.sites.unit_defaults import BatteryDefaults, BuildingDefaults
 from environment.sites.wholesale import Wholesale
 
 Domain = Annotated[str, Field(pattern=r"^([a-z0-9-]+\.)+[a-z]{2,}$")]
@@ -148,40 +149,6 @@ class SiteNetwork(Part):
     lines: tuple[FeederLine, ...]
     transformers: tuple[FeederTransformer, ...]
     ties: tuple[FeederLine, ...] = ()
-
-
-class BatteryDefaults(Part):
-    """What all batteries of the site have in common.
-
-    Attributes:
-        refilled: what an order takes out of one is put back on the `same-day`, or by its `owner`, when its sun does.
-    """
-
-    one_way_efficiency: Share
-    initial_soc: Share
-    refilled: Literal["same-day", "owner"] = "same-day"
-
-
-class BuildingDefaults(Part):
-    """What all heated buildings of the site have in common; see `environment.physics.heat_pump`.
-
-    A heat pump of rated power P holds `design_span_k` against the outside: loss = COP P / span,
-    capacity = loss * time constant.
-    """
-
-    cop: Positive
-    set_c: Positive
-    level_min_c: Positive
-    level_max_c: Positive
-    time_constant_h: Positive
-    design_span_k: Positive
-    tan_phi: NotNegative
-
-    @model_validator(mode="after")
-    def _ordered(self) -> BuildingDefaults:
-        if not self.level_min_c.value < self.set_c.value < self.level_max_c.value:
-            raise ValueError("expected level_min_c < set_c < level_max_c")
-        return self
 
 
 class Load(Shaped):
