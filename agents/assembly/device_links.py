@@ -21,11 +21,13 @@ from devices.dial_in.tls import TlsFiles
 from devices.weather import WeatherSource
 
 
-def _of(devices: Iterable[str], evses: Evses) -> Evses:
+def evses_among(devices: Iterable[str], evses: Evses) -> Evses:
+    """Those of the devices that are EVSEs."""
     return {device: evses[device] for device in devices if device in evses}
 
 
-def _dialling(kinds: Kinds, addresses: dict[str, Address], evses: Evses) -> dict[str, str]:
+def dialling_names(kinds: Kinds, addresses: dict[str, Address], evses: Evses) -> dict[str, str]:
+    """The devices that dial in, each with the name by which it does: EVSEs with their station's."""
     found = dialling(kinds, addresses)
     return {device: evses[device].station if device in evses else device for device in found}
 
@@ -63,13 +65,13 @@ class SocketLinks:
     @property
     def dialling(self) -> dict[str, str]:
         """The devices that dial in, each with the name by which it does."""
-        return _dialling(self.kinds, self.addresses, self.evses)
+        return dialling_names(self.kinds, self.addresses, self.evses)
 
     def access(self, devices: tuple[str, ...]) -> DeviceAccess:
         """A host is told of its own devices only, passwords above all."""
         kinds = {device: self.kinds[device] for device in devices}
         addresses = {device: self.addresses[device] for device in devices if device in self.addresses}
-        evses = _of(devices, self.evses)
+        evses = evses_among(devices, self.evses)
         names = identities(devices, evses)
         passwords = {name: self.passwords[name] for name in names if name in self.passwords}
         certified = tuple(name for name in self.by_certificate if name in names)
@@ -99,7 +101,7 @@ class InProcessLinks:
     @property
     def dialling(self) -> dict[str, str]:
         """The devices that would dial in, were there sockets, each with the name by which it would."""
-        return _dialling(self.kinds, {}, self.evses)
+        return dialling_names(self.kinds, {}, self.evses)
 
     def access(self, devices: tuple[str, ...]) -> DeviceAccess:
         """No other process reaches them."""
@@ -108,7 +110,7 @@ class InProcessLinks:
     def ports(self, devices: tuple[str, ...]) -> DirectPorts:
         """For a host in this process."""
         kinds = {device: self.kinds[device] for device in devices}
-        return DirectPorts(kinds, self.weather, self.world, _of(devices, self.evses))
+        return DirectPorts(kinds, self.weather, self.world, evses_among(devices, self.evses))
 
     async def dial(self, urls: dict[str, str]) -> None:
         """Nobody dials."""
@@ -131,12 +133,12 @@ class WorldActorLinks:
     @property
     def dialling(self) -> dict[str, str]:
         """The devices that would dial in, were there sockets, each with the name by which it would."""
-        return _dialling(self.kinds, {}, self.evses)
+        return dialling_names(self.kinds, {}, self.evses)
 
     def access(self, devices: tuple[str, ...]) -> DeviceAccess:
         """By the actor's name."""
         kinds = {device: self.kinds[device] for device in devices}
-        arguments = (kinds, self.weather, self.actor, _of(devices, self.evses))
+        arguments = (kinds, self.weather, self.actor, evses_among(devices, self.evses))
         return DeviceAccess("agents.assembly.ray_world:ports_to_actor", arguments)
 
     def ports(self, devices: tuple[str, ...]) -> DirectPorts:

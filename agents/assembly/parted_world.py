@@ -13,7 +13,8 @@ from typing import TypeVar, cast
 
 import numpy as np
 
-from agents.assembly.device_ports import DirectPorts, Kinds, dialling
+from agents.assembly.device_links import dialling_names, evses_among
+from agents.assembly.device_ports import DirectPorts, Evses, Kinds
 from agents.assembly.processes.process import WorkerProcess
 from agents.assembly.processes.runtime import HERE
 from agents.assembly.site_agents import SiteAgents
@@ -119,11 +120,11 @@ def part_here(site: str, start: datetime, seed: int, members: tuple[str, ...]) -
     return _here[0]
 
 
-def ports_to_part(kinds: Kinds, weather: WeatherSource | None) -> DirectPorts:
+def ports_to_part(kinds: Kinds, weather: WeatherSource | None, evses: Evses) -> DirectPorts:
     """The ports of a worker's devices in the part that it holds."""
     if not _here:
         raise ProgrammingFault("this process holds no part of a world; expected `part_here` first")
-    return DirectPorts(kinds, weather, _here[0].simulation)
+    return DirectPorts(kinds, weather, _here[0].simulation, evses)
 
 
 @dataclass(frozen=True)
@@ -141,21 +142,24 @@ class PartedLinks:
     here: Simulation
     workers: Mapping[str, WorkerProcess]
     host_of: Mapping[str, str]
+    evses: Evses
     real_time = False
 
     @property
-    def dialling(self) -> frozenset[str]:
-        """The devices that would dial in, were there sockets."""
-        return frozenset(dialling(self.kinds, {}))
+    def dialling(self) -> dict[str, str]:
+        """The devices that would dial in, were there sockets, each with the name by which it would."""
+        return dialling_names(self.kinds, {}, self.evses)
 
     def access(self, devices: tuple[str, ...]) -> DeviceAccess:
         """In the worker's own part."""
         kinds = {device: self.kinds[device] for device in devices}
-        return DeviceAccess("agents.assembly.parted_world:ports_to_part", (kinds, self.weather))
+        evses = evses_among(devices, self.evses)
+        return DeviceAccess("agents.assembly.parted_world:ports_to_part", (kinds, self.weather, evses))
 
     def ports(self, devices: tuple[str, ...]) -> DirectPorts:
         """In the part of this process."""
-        return DirectPorts({device: self.kinds[device] for device in devices}, self.weather, self.here)
+        kinds = {device: self.kinds[device] for device in devices}
+        return DirectPorts(kinds, self.weather, self.here, evses_among(devices, self.evses))
 
     async def dial(self, urls: dict[str, str]) -> None:
         """Nobody dials."""
@@ -191,7 +195,8 @@ class PartedWorld:
     def links(self, site_agents: SiteAgents) -> PartedLinks:
         """Everybody's devices are in its own process."""
         host_of = {spec.name: self._host_of.get(spec.name, HERE) for spec in site_agents.agents}
-        return PartedLinks(site_agents.device_kinds, site_agents.weather, self._here.simulation, self._workers, host_of)
+        kinds, weather, evses = site_agents.device_kinds, site_agents.weather, site_agents.evses
+        return PartedLinks(kinds, weather, self._here.simulation, self._workers, host_of, evses)
 
     async def advance(self, to: datetime) -> None:
         """Move all parts on, side by side."""

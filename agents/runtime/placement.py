@@ -92,21 +92,6 @@ def _bundles(agents: list[AgentSpec], names: dict[str, str]) -> list[tuple[Agent
     return [tuple(bundle) for bundle in found.values()]
 
 
-def where_of(texts: list[str]) -> tuple[tuple[str, str], ...]:
-    """`PATTERN=RESOURCE` as values.
-
-    Raises:
-        BadInput: a text has another form.
-    """
-    found = []
-    for text in texts:
-        pattern, equals, resource = text.partition("=")
-        if not (pattern and equals and resource):
-            raise BadInput(f"place: {text!r}; expected PATTERN=RESOURCE, for example 'farm-1*=wire-strem'")
-        found.append((pattern, resource))
-    return tuple(found)
-
-
 def missing_resources(hosts: Mapping[str, HostPlan], offered: Mapping[str, float]) -> tuple[str, ...]:
     """A sentence for each resource that no node offers: its hosts would wait for ever."""
     wanted = sorted({h.resource for h in hosts.values() if h.resource is not None} - set(offered))

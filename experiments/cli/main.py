@@ -258,7 +258,7 @@ def _local(option: str, folder: Path | None) -> None:
 
 
 def _where(texts: list[str]) -> tuple[tuple[str, str], ...]:
-    from agents.runtime.placement import where_of
+    from agents.assembly.placed_where import where_of
 
     return where_of(texts)
 

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from agents.assembly.placed_where import where_of
 from agents.runtime.clocks import PacedClock, SimClock, WallClock
 from agents.runtime.envelope import Parcel
-from agents.runtime.placement import HostPlan, Placement, missing_resources, where_of
+from agents.runtime.placement import HostPlan, Placement, missing_resources
 from cim.model.errors import BadInput
 from tests.worlds.chatter import MINUTE, START, chatterer
 

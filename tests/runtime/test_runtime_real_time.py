@@ -14,10 +14,11 @@ from websockets.asyncio.client import connect
 
 from agents.assembly.agents_of_site import agents_of_site
 from agents.assembly.device_links import SocketLinks
+from agents.assembly.placed_where import where_of
 from agents.runtime.clocks import wall_time
 from agents.runtime.envelope import Task
 from agents.runtime.host.host import Host
-from agents.runtime.placement import DIAL_IN_HOST, Placement, where_of
+from agents.runtime.placement import DIAL_IN_HOST, Placement
 from cim.model.devices import DeviceKind, WeatherForecast
 from cim.model.errors import BadInput
 from cim.platform.publications.measured import ReadingsTaken
