@@ -149,7 +149,7 @@ def test_those_who_are_dialled_at_one_address_share_a_host() -> None:
     inward = (DeviceKind.STATION, DeviceKind.GATEWAY, DeviceKind.APPLIANCE)
     assert set(dialling) == {name for name, kind in kinds.items() if kind in inward}
     placed = Placement(dial_in_together=True).place(agents, dialling)
-    assert {s.name for s in placed[DIAL_IN_HOST].specs} == dialling
+    assert {s.name for s in placed[DIAL_IN_HOST].specs} == set(dialling)
     assert all(len(plan.specs) == 1 for host, plan in placed.items() if host != DIAL_IN_HOST)
     assert sum(len(plan.specs) for plan in placed.values()) == len(agents)
     somewhere = sorted(dialling)[0]
