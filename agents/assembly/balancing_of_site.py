@@ -77,6 +77,7 @@ def pool_config(site: Site, buyer: Balancing, rules: MarketRules) -> PoolConfig:
         gate_min=int(buyer.gate_minutes.value),
         activation_s=int(buyer.activation_seconds.value),
         smallest_w=int(buyer.smallest_bid_w.value),
+        penalty_e4_per_kwh=round(buyer.penalty_ct_per_kwh.value * 100),
     )
 
 

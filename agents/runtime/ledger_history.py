@@ -14,7 +14,6 @@ from cim.codec.codec import decode
 from cim.model.errors import BadInput
 from market.contracts.changes import TERMINATION, ContractTermination
 from market.contracts.contract import FlexContract
-from market.contracts.service_level import LEVEL
 from market.contracts.templates import PUBLISHED_TEMPLATE
 from market.ledger.party_keys import KINDS
 from market.ledger.reader import LedgerReader
@@ -23,7 +22,7 @@ from market.settlement.payments import Payment
 
 # Of these all count: contracts run for a year, limit activations in it, and cover units that were registered before it.
 _WHOLE = ("register", "contract", TERMINATION, PUBLISHED_TEMPLATE, "member-order", "flex-order", "flex-order-refusal",
-          "connection-switch", LEVEL)  # fmt: skip
+          "connection-switch", "service-level")  # fmt: skip
 _RECENT = timedelta(days=14)  # twice as long as a day may wait for its settlement
 _HEADS = 30  # whose co-signatures may still come
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import ceil
 from typing import NamedTuple
 
 from cim.codec.codec import wire
@@ -39,6 +40,14 @@ def bid_curve(steps: Sequence[PoolStep], smallest_w: int) -> tuple[tuple[int, in
             found.append((power_w, step.premium_e4_per_kwh))
             power_w = 0
     return tuple(found)
+
+
+def risk_e4_per_kwh(error_w: float, bid_w: int, penalty_e4_per_kwh: int) -> int:
+    """What a bid of so many watts is fined on average, per kWh called, because the nomination is off by `error_w` on average.
+
+    Half of an error that falls either way alike is missing, whatever was called; rounded up.
+    """
+    return ceil(penalty_e4_per_kwh * error_w / 2 / bid_w)
 
 
 def called(steps: Sequence[PoolStep], power_w: int) -> dict[PoolPlace, int]:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from cim.model.errors import BadInput
 from market.balancing.clearing import BalancingBid, LadderStep, clear
-from market.balancing.pool import PoolPlace, PoolStep, bid_curve, called, divided, shared
+from market.balancing.pool import PoolPlace, PoolStep, bid_curve, called, divided, risk_e4_per_kwh, shared
 from market.uftp import FlexOrderSettlement
 from market.uftp.settlement import SettlementIsp
 
@@ -76,6 +76,13 @@ def test_small_steps_are_put_together_at_the_dearest_and_the_rest_is_not_bid() -
     """4 and 7 kW make 11 at 200; 12 at 300; 3 are left over."""
     steps = (PoolStep(A, 4000, 100), PoolStep(B, 7000, 200), PoolStep(A, 12_000, 300), PoolStep(B, 3000, 400))
     assert bid_curve(steps, 10_000) == ((11_000, 200), (12_000, 300))
+
+
+def test_an_error_costs_half_of_itself_on_average_whatever_is_called() -> None:
+    """60 kW off on average at 20 ct/kWh: 30 of 50 kW are missing, 12 ct for each kWh; of 600 kW 1 ct; without errors nothing."""
+    assert risk_e4_per_kwh(60_000, 50_000, 2000) == 1200
+    assert risk_e4_per_kwh(60_000, 600_000, 2000) == 100
+    assert risk_e4_per_kwh(0, 1000, 2000) == 0
 
 
 def test_the_cheapest_of_the_pool_are_called() -> None:

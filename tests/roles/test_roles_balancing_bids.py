@@ -14,8 +14,9 @@ from agents.planning.instance.on_call import CalledLimit
 from agents.roles.balancing_messages import BalancingBids, BalancingOrdered, PoolOffer
 from agents.roles.effects import Publish, Send
 from agents.roles.events import Fired, Received
-from agents.roles.iles_manager.balancing_pool import PoolBids
+from agents.roles.iles_manager.balancing_pool import BalancingPool, PoolBids
 from agents.roles.instance_messages import LimitCalled
+from agents.roles.parts.exchange_metering import ExchangeMetering
 from cim.platform.publications.incidents import MessageLapsed
 from market.balancing.clearing import BalancingBid
 from tests.worlds.miniature import ACTIVATION_S, DEAREST_E4, GATE_MIN, TSO, Miniature
@@ -31,7 +32,15 @@ def market(tmp_path: Path) -> Miniature:
     """The evening before: contracts are made."""
     made = Miniature(tmp_path / "ledger.db", needed_w=(0,) * 96)
     made.play(DAY.next(-1).at(12))
+    learned(made, 0)
     return made
+
+
+def learned(market: Miniature, off_w: int) -> None:
+    """The pool has nominated eight quarter-hours, and was off by so much in each."""
+    role = market.roles["iles"]
+    role.part(BalancingPool).state.nominated_w[FIRST] = dict.fromkeys(range(1, 9), 1000)
+    role.part(ExchangeMetering).state.power_w[FIRST] = dict.fromkeys(range(1, 9), 1000 + off_w)
 
 
 def bid(**changes: Any) -> BalancingBid:
@@ -106,6 +115,23 @@ def test_the_pool_bids_only_when_all_have_said_what_they_will_draw(market: Minia
         (False, 4000, 800),
         (True, 2000, 700),
     }
+
+
+def test_nothing_smaller_than_the_nominations_error_is_bid(market: Miniature) -> None:
+    """Off by 3 kW: two of 2 kW become one of 4, two of 4 stay; off by 9 kW nothing is left, and nothing before it is known."""
+    offered(market, "agr", LESS, MORE)
+    offered(market, "agr-2", LESS, MORE)
+    learned(market, -3000)
+    (told,) = bids_of(market)
+    assert sorted((one.more, one.power_w, one.least_w) for one in told.bids) == [
+        (False, 4000, 3000),
+        (False, 4000, 3000),
+        (True, 4000, 3000),
+    ]
+    learned(market, 9000)
+    assert bids_of(market)[0].bids == ()
+    market.roles["iles"].part(ExchangeMetering).state.power_w.clear()
+    assert bids_of(market)[0].bids == ()
 
 
 def test_while_the_dso_limits_import_no_more_consumption_is_bid(market: Miniature) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import NamedTuple
+from math import ceil
 
 from agents.roles.balancing_messages import (
     CALLED,
@@ -34,9 +34,11 @@ from agents.roles.parts.settlement import SellerAccount, response_effects
 from cim.codec.codec import wire
 from cim.model.errors import BadInput
 from market.balancing.clearing import BalancingBid
-from market.balancing.pool import PoolPlace, PoolStep, bid_curve, called, shared
+from market.balancing.pool import PoolPlace, PoolStep, bid_curve, called, risk_e4_per_kwh, shared
 from market.balancing.settling import settle_balancing
 from market.uftp import AcceptedDisputed, FlexOrderSettlement, FlexSettlement
+
+_LEARNS_ISPS = 4  # that were nominated and metered, before anything is bid
 
 
 @wire("iles.PoolConfig")
@@ -50,7 +52,8 @@ class PoolConfig:
         places: whose offers are its expected power: (aggregator, congestion point) of all portfolios.
         gate_min: before a quarter-hour, when the TSO closes its bids.
         activation_s: the full activation time that is bid.
-        smallest_w: no bid is smaller, and no less of it may be called.
+        smallest_w: no bid is smaller, and no less of it may be called; nor less than the nomination is off on average.
+        penalty_e4_per_kwh: what is asked for what the nomination's error is expected to cost (`risk_e4_per_kwh`).
     """
 
     tso: str
@@ -59,13 +62,7 @@ class PoolConfig:
     gate_min: int
     activation_s: int
     smallest_w: int
-
-
-class PoolKey(NamedTuple):
-    """A quarter-hour: its day and ISP (from 1)."""
-
-    period: date
-    isp: int
+    penalty_e4_per_kwh: int = 0
 
 
 @wire("iles.timer.pool")
@@ -84,11 +81,13 @@ class BalancingPoolState:
 
     Attributes:
         offers: by the beginning of the quarter-hour, each place's.
+        nominated_w: by day, ISP (from 1) -> what was nominated.
         ordered: by reference, the TSO's calls.
         shares_w: by reference, who was called for them, watts (magnitudes).
     """
 
     offers: dict[datetime, dict[PoolPlace, PoolOffer]] = field(default_factory=dict)
+    nominated_w: dict[date, dict[int, int]] = field(default_factory=dict)
     ordered: dict[str, BalancingOrdered] = field(default_factory=dict)
     shares_w: dict[str, dict[PoolPlace, int]] = field(default_factory=dict)
 
@@ -152,21 +151,38 @@ class BalancingPool(Part[BalancingPoolState]):
             about = f"{period.isoformat()} ISP {isp}"
             why = f"{len(missing)} of {len(self._config.places)} portfolios have told nothing"
             return [self.me.lapse("BalancingBids", about, missing[0].seller, why, now), *following]
-        smallest_w = self._config.smallest_w
+        nomination_w = sum(offer.expected_w for offer in offers.values())
+        self.state.nominated_w.setdefault(period, {})[isp] = nomination_w
+        error_w = self.error_w(now)
+        smallest_w = self._config.smallest_w if error_w is None else max(self._config.smallest_w, ceil(error_w))
         bids = [
             BalancingBid(
                 f"{period.isoformat()}/{isp}/{'more' if more else 'less'}/{number}",
                 more,
                 power_w,
-                premium,
+                premium + risk_e4_per_kwh(error_w, power_w, self._config.penalty_e4_per_kwh),
                 self._config.activation_s,
                 least_w=smallest_w,
             )
             for more in (True, False)
+            if error_w is not None
             for number, (power_w, premium) in enumerate(bid_curve(self._steps(begin, more), smallest_w), start=1)
         ]
-        nomination_w = sum(offer.expected_w for offer in offers.values())
         return [Send(self._config.tso, BalancingBids(period, isp, nomination_w, tuple(bids))), *following]
+
+    def error_w(self, now: datetime) -> float | None:
+        """By how much the nominations of today and yesterday were off where nothing was called, on average; None: not known yet."""
+        today, called_isps = self.rules.day_of(now), set[tuple[date, int]]()
+        for one in self.state.ordered.values():
+            called_isps.add((one.order.period, one.order.isps[0].start))
+        errors = [
+            abs(metered_w - nominated[isp])
+            for day in (today, today.next(-1))
+            for nominated in (self.state.nominated_w.get(day.day, {}),)
+            for isp, metered_w in self._metering.of_day(day.day).items()
+            if isp in nominated and (day.day, isp) not in called_isps
+        ]
+        return sum(errors) / len(errors) if len(errors) >= _LEARNS_ISPS else None
 
     def _steps(self, begin: datetime, more: bool) -> list[PoolStep]:
         """What the pool can give in a direction; no more consumption while the DSO limits the microgrid's import."""
@@ -259,6 +275,7 @@ class BalancingPool(Part[BalancingPoolState]):
         """Days that are closed for good."""
         state = self.state
         state.ordered = {k: one for k, one in state.ordered.items() if one.order.period >= before}
+        state.nominated_w = {period: row for period, row in state.nominated_w.items() if period >= before}
         state.shares_w = {k: one for k, one in state.shares_w.items() if k in state.ordered}
 
     def recover(self, history: LedgerHistory, now: datetime) -> Recovery:
@@ -270,4 +287,5 @@ class BalancingPool(Part[BalancingPoolState]):
         for reference, shares in history.of(CALLED, PoolCalled).items():
             if reference in self.state.ordered:
                 self.state.shares_w[reference] = dict(shares.shares_w)
-        return Recovery(forgotten=("offers of balancing energy, until they come again for the next quarter-hours",))
+        lost = "offers of balancing energy, and how far nominations were off: it bids again after an hour of them"
+        return Recovery(forgotten=(lost,))
