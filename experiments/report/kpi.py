@@ -13,7 +13,8 @@ _COLUMNS = (
 )
 _ROWS = (
     ("score", "score"),
-    ("used_here_pct", "generation used at the site, %"),
+    ("own_use_pct", "generation that served the site's own need, %"),
+    ("used_here_pct", "generation not exported, %"),
     ("over_limit_kwh", "above limits, kVAh"),
     ("violations", "limits broken, (bus or branch, ISP)"),
     ("not_used_kwh", "sun and wind not used, kWh"),

@@ -1,8 +1,8 @@
 """What a run is judged by: a scenario's score of flexible operation beside no control, local rules and perfect foresight.
 
-A scenario says which figure counts; the others stand beside it, of every column by the same code. `congestion` and
-`self-consumption` change nothing of the day. In `islanding` and `market` owners operate their batteries for it in the column
-`market` (`experiments.run.judging.operation`), and perfect foresight aims at it; local rules and no control stay as they are.
+A scenario says which figure counts; the others stand beside it, of every column by the same code. `congestion` changes
+nothing of the day. In the others flexible elements are operated for it in the column `market`
+(`experiments.run.judging.operation`), and perfect foresight aims at it; local rules and no control stay as they are.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from environment.sites.schema import Site
 from experiments.run.columns.column import Column, ColumnName
 from experiments.run.columns.models import ColumnFigures, Figures
 from experiments.run.columns.sold_balancing import balancing_figures, known_before
+from experiments.run.judging.own_use import own_use_pct
 from experiments.run.settings import RunSettings, ScenarioName
 
 Beyond = Callable[[ColumnName, Column], Mapping[str, float]]
@@ -30,12 +31,17 @@ class KpiFigures(Figures):
     """One way to run the days, judged."""
 
     score: float = Field(
-        description="what the scenario counts, more is better: `self-consumption`: `used_here_pct`; `congestion`: "
+        description="what the scenario counts, more is better: `self-consumption`: `own_use_pct`; `congestion`: "
         "-`over_limit_kwh`; `islanding`: -`promised_not_served_kwh`; `market`: -`energy_eur`"
     )
     used_here_pct: float = Field(
         description="share of all generation that some connection of the site used in the same ISP: 1 - what the site as a "
         "whole exported over what was made"
+    )
+    own_use_pct: float = Field(
+        description="share of what could be generated that served the site's own need: what loads, vehicles and heat pumps "
+        "took (these two at most what they take without control) less what the site as a whole imported and what batteries "
+        "gave of what they held at the beginning, over what is generated without control"
     )
     over_limit_kwh: float = Field(
         description="apparent energy beyond the loading limit at the congestion points' branches, kVAh"
@@ -86,7 +92,8 @@ class Kpi(Figures):
 
     `perfect_foresight` is the operation with least bills within the limits, not the one with most of the score; in `market` that
     with the least cost of energy at day-ahead prices, credited with all premiums of the balancing energy that `flexible` was
-    called for, as though it delivered wholly and at no cost (it moves nothing for it); in `islanding` one that also holds what
+    called for, as though it delivered wholly and at no cost (it moves nothing for it); in `self-consumption` that with the least
+    import of the site as a whole; in `islanding` one that also holds what
     the days' outages will need.
     """
 
@@ -106,6 +113,7 @@ def kpi_of(
     columns: Mapping[ColumnName, Column],
     figures: Mapping[ColumnName, ColumnFigures],
     hours: float,
+    efficiency: float,
     beyond: Beyond | None = None,
 ) -> Kpi:
     """The scores of a scenario.
@@ -113,12 +121,18 @@ def kpi_of(
     Args:
         columns, figures: of the four columns that are compared.
         hours: length of an ISP.
+        efficiency: of batteries, one way.
         beyond: (name, column) -> the figures that the scenario alone has; `judged_beyond`.
     """
     columns = _knowing_the_calls(columns)
     judged = {
         name: _judged(
-            scenario, columns[name], figures[name], hours, {} if beyond is None else beyond(name, columns[name])
+            scenario,
+            columns[name],
+            figures[name],
+            hours,
+            {"own_use_pct": own_use_pct(columns[name], columns[ColumnName.IDLE], hours, efficiency)}
+            | ({} if beyond is None else dict(beyond(name, columns[name]))),
         )
         for name in COMPARED
     }
@@ -202,7 +216,7 @@ def _judged(
 ) -> KpiFigures:
     used, over_kwh = used_here_pct(column, hours), round(figures.over_limit_wh / 1000, 3)
     counted = {
-        ScenarioName.SELF_CONSUMPTION: -used,
+        ScenarioName.SELF_CONSUMPTION: -beyond["own_use_pct"],
         ScenarioName.CONGESTION: over_kwh,
         ScenarioName.ISLANDING: beyond.get("promised_not_served_kwh", 0.0),
         ScenarioName.MARKET: beyond.get("energy_eur", 0.0),

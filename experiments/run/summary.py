@@ -194,6 +194,7 @@ def summarise(
             columns,
             of_columns,
             hours,
+            result.site.batteries.one_way_efficiency.value,
             judged_beyond(ScenarioName(settings.scenario), settings, result.site, result.site_agents.rules.periods),
         ),
         "bills": bill_figures(bills),

@@ -23,7 +23,12 @@ from experiments.run.settings import RunSettings, ScenarioName
 from experiments.scenarios.models import JudgedDay
 from market.rules import Control
 
-_OWN_AIM = (ScenarioName.ISLANDING, ScenarioName.MARKET)  # that flexible operation and perfect foresight follow
+# That flexible operation and perfect foresight follow.
+_OWN_AIM = (
+    ScenarioName.SELF_CONSUMPTION,
+    ScenarioName.ISLANDING,
+    ScenarioName.MARKET,
+)
 
 
 def judge_day(settings: RunSettings, scenarios: Sequence[ScenarioName], program: str) -> JudgedDay:
@@ -72,4 +77,5 @@ def _judged(settings: RunSettings, result: RunResult, columns: dict[ColumnName, 
         name: figures_of(site, column, evaluate(site, column.truth), bills[name].values(), days, local)
         for name, column in billed.items()
     }
-    return kpi_of(scenario, billed, measured, site.isp_minutes / 60, judged_beyond(scenario, settings, site, days))
+    hours, efficiency = site.isp_minutes / 60, site.batteries.one_way_efficiency.value
+    return kpi_of(scenario, billed, measured, hours, efficiency, judged_beyond(scenario, settings, site, days))

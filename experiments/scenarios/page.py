@@ -20,7 +20,7 @@ _LINES = (
     ("perfect_foresight", "perfect foresight", SERIES[2]),
 )
 UNITS = {
-    ScenarioName.SELF_CONSUMPTION: "% of generation used at the site",
+    ScenarioName.SELF_CONSUMPTION: "% of what could be generated that served the site's own need",
     ScenarioName.CONGESTION: "minus kVAh above limits",
     ScenarioName.ISLANDING: "minus promised kWh not served in an outage, mean",
     ScenarioName.MARKET: "minus what energy costs, currency units",

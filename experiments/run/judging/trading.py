@@ -24,6 +24,7 @@ from environment.sites.devices import BatteryUnit
 from environment.sites.schema import Site
 from environment.sites.wholesale import Wholesale
 from experiments.run.columns.column import Column, ColumnName
+from experiments.run.judging.own_use import stored_more_wh
 from market.billing.tariff import E4_PER_MWH_OF_CT_PER_KWH
 
 _NAIVE_DAYS = 7  # before: what is expected where nobody forecasts
@@ -186,9 +187,8 @@ def week_before_kw(site: Site, day: LocalDay) -> Floats:
 
 def _batteries(column: Column, hours: float, efficiency: float) -> tuple[float, float]:
     """How much more all batteries hold at the end, and what went through them (half of in and out), Wh."""
-    stored = through = 0.0
+    through = 0.0
     for name, row in column.devices.power_w.items():
         if column.devices.kinds[name] == UnitKind.BATTERY:
-            taken, given = (float(np.maximum(sign * row, 0).sum()) * hours for sign in (1, -1))
-            stored, through = stored + taken * efficiency - given / efficiency, through + (taken + given) / 2
-    return stored, through
+            through += float(np.abs(row).sum()) * hours / 2
+    return stored_more_wh(column, hours, efficiency), through

@@ -25,9 +25,9 @@ def column(plant_w: list[int], home_w: list[int], pv_w: list[int]) -> Column:
     """What two connections drew and the plant generated (negative), ISP by ISP."""
     zero = np.zeros(len(plant_w), dtype=np.int64)
     truth = {"plant": (np.array(plant_w), zero), "home": (np.array(home_w), zero)}
-    return cast(
-        Column, SimpleNamespace(truth=truth, by_kind={"pv": np.array(pv_w, dtype=float), "load": zero}, balancing=None)
-    )
+    by_kind = {"pv": np.array(pv_w, dtype=float), "load": np.array(plant_w) + np.array(home_w) - np.array(pv_w)}
+    devices = SimpleNamespace(power_w={}, kinds={})
+    return cast(Column, SimpleNamespace(truth=truth, by_kind=by_kind, devices=devices, balancing=None))
 
 
 def figures(over_limit_wh: int) -> ColumnFigures:
@@ -45,7 +45,9 @@ COLUMNS = dict.fromkeys(ColumnName, SUNNY)
 
 def kpi(scenario: ScenarioName, **over_limit_wh: int) -> Kpi:
     """The scores where each column is so far above its limits."""
-    return kpi_of(scenario, COLUMNS, {name: figures(over_limit_wh.get(name.value, 0)) for name in ColumnName}, HOURS)
+    return kpi_of(
+        scenario, COLUMNS, {name: figures(over_limit_wh.get(name.value, 0)) for name in ColumnName}, HOURS, 0.95
+    )
 
 
 def test_what_is_used_here_is_what_the_site_does_not_export() -> None:
@@ -73,7 +75,7 @@ def test_what_a_scenario_alone_counts_is_its_score(scenario: ScenarioName, figur
     """Minus the figure that its judge gives; from 8 to 2 with foresight, 5 flexible: half of the gap; others lack the figure."""
     counts = {ColumnName.LOCAL: 8.0, ColumnName.MARKET: 5.0, ColumnName.IDLE: 9.0, ColumnName.FORESIGHT: 2.0}
     of_columns = {name: figures(0) for name in ColumnName}
-    found = kpi_of(scenario, COLUMNS, of_columns, HOURS, lambda name, _: {figure: counts[name]})
+    found = kpi_of(scenario, COLUMNS, of_columns, HOURS, 0.95, lambda name, _: {figure: counts[name]})
     scores = (found.no_control, found.local_control, found.flexible, found.perfect_foresight)
     assert [one.score for one in scores] == [-9, -8, -5, -2]
     assert getattr(found.flexible, figure) == 5.0
@@ -89,9 +91,9 @@ def test_a_gap_that_is_hardly_one_is_not_told(foresight_wh: int, told: bool) -> 
 
 
 def test_self_consumption_counts_what_is_used_here() -> None:
-    """The score is the share, whatever the limits."""
+    """The score is the share that served need, whatever the limits: of 8 the neighbour took 1 and then 4."""
     found = kpi(ScenarioName.SELF_CONSUMPTION, local=40_000)
-    assert found.flexible.score == found.flexible.used_here_pct == 62.5
+    assert found.flexible.score == found.flexible.own_use_pct == found.flexible.used_here_pct == 62.5
     assert found.local_control.over_limit_kwh == 40
     assert found.gap_closed is None
 
@@ -101,7 +103,7 @@ def test_the_report_has_the_table_only_where_it_was_asked_for() -> None:
     asked = kpi(ScenarioName.CONGESTION, local=40_000, market=10_000).model_dump()
     page = section(cast(RunData, SimpleNamespace(summary={"kpi": asked})))
     assert "Scenario congestion: 75 % of the gap from local rules to foresight closed" in page
-    assert page.count("<tr") == 9
+    assert page.count("<tr") == 10
     assert section(cast(RunData, SimpleNamespace(summary={"kpi": None}))) == ""
 
 

@@ -21,7 +21,7 @@ CONGESTION = ScenarioName.CONGESTION
 def scored(score: float) -> KpiFigures:
     """A column with that score."""
     return KpiFigures(
-        score=score, used_here_pct=0, over_limit_kwh=0, violations=0, not_used_kwh=0, co2_kg=None, bills_eur=0,
+        score=score, used_here_pct=0, own_use_pct=0, over_limit_kwh=0, violations=0, not_used_kwh=0, co2_kg=None, bills_eur=0,
         dso_cost_eur=0,
     )  # fmt: skip
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import timedelta
 
 import numpy as np
@@ -17,6 +17,8 @@ from experiments.run.settings import RunSettings, ScenarioName
 from market.billing.tariff import DayRates
 
 _NO_LOOP_E4 = 1000  # a hundredth of a cent per kWh: who buys and sells at one price gains nothing by doing both at once
+_IMPORT_CT_PER_KWH = 100.0  # where the least import is wanted: no bill and no wear outweighs it, a limit does
+_BILLS_COUNT = 0.02  # of a bill there: enough to choose among equals
 
 
 @dataclass(frozen=True)
@@ -26,10 +28,13 @@ class Aim:
     Attributes:
         rates: what a connection's energy costs, by its prosumer.
         hold_wh: battery -> what it is to hold at least when each ISP ends, [T].
+        import_ct_per_kwh: what a kWh that the site as a whole imports costs beside bills. Where it costs something, batteries
+            end the day with what they began with, and what they lack then costs the same.
     """
 
     rates: Callable[[str], DayRates]
     hold_wh: Mapping[str, Floats] = field(default_factory=dict)
+    import_ct_per_kwh: float = 0.0
 
 
 def bills(site: Site, day: LocalDay) -> Aim:
@@ -45,9 +50,22 @@ def aims_of(settings: RunSettings, site: Site) -> Callable[[LocalDay], Aim]:
     """
     if settings.scenario == ScenarioName.MARKET:
         return lambda day: _wholesale(site, day)
+    if settings.scenario == ScenarioName.SELF_CONSUMPTION:
+        return lambda day: _own_use(site, day)
     if settings.scenario == ScenarioName.ISLANDING:
         return _islanding(settings, site)
     return lambda day: bills(site, day)
+
+
+def _own_use(site: Site, day: LocalDay) -> Aim:
+    """Least import of the site as a whole; among equals the least wear, then bills."""
+    plain = bills(site, day)
+    return Aim(lambda name: _scaled(plain.rates(name), _BILLS_COUNT), import_ct_per_kwh=_IMPORT_CT_PER_KWH)
+
+
+def _scaled(rates: DayRates, share: float) -> DayRates:
+    rows = (getattr(rates, each.name) for each in fields(DayRates))
+    return DayRates(*(np.rint(row * share).astype(np.int64) for row in rows))
 
 
 def _wholesale(site: Site, day: LocalDay) -> Aim:

@@ -58,6 +58,8 @@ class DayProgram:
         self._net: dict[str, tuple[Ints, Ints]] = {}
         for prosumer in site.prosumers:
             self._connect(world.connections[prosumer.name], self._aim.rates(prosumer.name))
+        if self._aim.import_ct_per_kwh:
+            self._import(self._aim.import_ct_per_kwh)
         # The reactive power of all but the heat pumps that are steered.
         self._given_var = {name: reactive.astype(np.float64) for name, (_, reactive) in alone.truth.items()}
         for name, steered in self.steered.items():
@@ -81,6 +83,14 @@ class DayProgram:
         program.equal([(imported, 1.0), (exported, -1.0), *((block, -sign) for block, sign in balance)], fixed_kw)
         self._net[connection.name] = imported, exported
 
+    def _import(self, ct_per_kwh: float) -> None:
+        """What the site as a whole takes from the mains costs so much."""
+        program, span = self._program, self.span
+        taken = program.variables(0.0, np.inf, ct_per_kwh * span.hours, span.count)
+        given = program.variables(0.0, np.inf, 0.0, span.count)
+        net = [term for imported, exported in self._net.values() for term in ((imported, -1.0), (exported, 1.0))]
+        program.equal([(taken, 1.0), (given, -1.0), *net], 0.0)
+
     def _unit(self, unit: PhysicalUnit, rates: DayRates) -> Steered | None:
         """How a unit stands in the program; None for one that nobody can steer."""
         program, span, alone, costs = self._program, self.span, self._alone, self._site.flexibility_costs
@@ -88,15 +98,23 @@ class DayProgram:
             return units.generator(program, span, -alone.devices.available_w[unit.name] / 1000)
         match unit:
             case Battery():
-                end = _same(alone.end, unit)
-                return units.battery(program, span, unit, end.stored_wh, costs, self._aim.hold_wh.get(unit.name))
+                hold_wh, import_ct = self._aim.hold_wh.get(unit.name), self._aim.import_ct_per_kwh
+                if import_ct:  # what is left of the morning's energy at the end would have served so much
+                    left_ct = import_ct * unit.efficiency
+                    return units.battery(program, span, unit, unit.stored_wh, costs, hold_wh, short_ct=left_ct)
+                return units.battery(program, span, unit, _same(alone.end, unit).stored_wh, costs, hold_wh)
             case HeatPumpRoom():
                 # What drains the room in a quarter-hour, as the electric power that would make up for it.
                 per_isp = round(span.seconds / 900)
                 drained = unit.usage(span.start_s, span.count * per_isp) / unit.fill_rate_per_w / 1000
                 demand_kw = drained.reshape(span.count, per_isp).mean(axis=1)
                 retail = float(rates.retail_ct_per_kwh.mean())
-                return units.heat_pump(program, span, unit, demand_kw, _same(alone.end, unit).temperature_c, retail)
+                end_c = _same(alone.end, unit).temperature_c
+                own_kwh = float(alone.devices.power_w[unit.name].sum()) * span.hours / 1000
+                least_kwh = (
+                    own_kwh if self._aim.import_ct_per_kwh else 0.0
+                )  # to heat less is no use of one's own generation
+                return units.heat_pump(program, span, unit, demand_kw, end_c, retail, least_kwh)
             case ChargePoint():
                 return units.station(program, span, unit, _visits(unit, _same(alone.end, unit), span))
             case Chp():

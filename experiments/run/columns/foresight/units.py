@@ -87,13 +87,18 @@ def battery(
     end_wh: float,
     costs: FlexibilityCosts,
     hold_wh: Floats | None = None,
+    short_ct: float = _SHORT_CT,
 ) -> Steered:
-    """A battery that ends with at least `end_wh`, and holds `hold_wh` [T] when each ISP ends, as far as it can."""
+    """A battery that ends with at least `end_wh`, and holds `hold_wh` [T] when each ISP ends, as far as it can.
+
+    Args:
+        short_ct: what each kWh costs that it lacks at the end.
+    """
     rated, capacity, worn = unit.rated_w / 1000, unit.capacity_wh / 1000, costs.wear_ct_per_kwh.value
     charge = program.variables(0.0, rated, worn * span.hours / 2, span.count)
     discharge = program.variables(0.0, rated, worn * span.hours / 2, span.count)
     stored = program.variables(0.0, capacity, 0.0, span.count)
-    _at_least(program, stored[-1:], min(end_wh / 1000, capacity), _SHORT_CT)
+    _at_least(program, stored[-1:], min(end_wh / 1000, capacity), short_ct)
     if hold_wh is not None:
         for isp in np.flatnonzero(hold_wh).tolist():
             _at_least(program, stored[isp : isp + 1], min(float(hold_wh[isp]) / 1000, capacity), _UNREADY_CT)
@@ -119,8 +124,9 @@ def heat_pump(
     demand_kw: Floats,
     end_c: float,
     retail_ct_per_kwh: float = 0.0,
+    least_kwh: float = 0.0,
 ) -> Steered:
-    """A heat pump that keeps its room within comfort and ends at least as warm as `end_c`.
+    """A heat pump that keeps its room within comfort, ends at least as warm as `end_c`, and takes `least_kwh` at least.
 
     Warmth beyond that is worth what its thermostat draws less on the next day, at `retail_ct_per_kwh`.
 
@@ -129,6 +135,8 @@ def heat_pump(
     """
     room = unit.room
     power = program.variables(0.0, unit.rated_w / 1000, 0.0, span.count)
+    if least_kwh:
+        program.row_at_most(power, np.full(span.count, -span.hours), -least_kwh)
     decay = math.exp(-span.hours * room.loss_w_per_k / room.capacity_wh_per_k)
     gain = (1 - decay) * room.cop * 1000 / room.loss_w_per_k
     low, high = room.level_min_c - room.set_c + _INSIDE_K, room.level_max_c - room.set_c - _INSIDE_K
