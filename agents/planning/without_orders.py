@@ -1,7 +1,8 @@
 """What a home would have drawn on a day without orders and limits, from what was measured: for the bill it is compared with.
 
 The base load is as measured, and plants give what they could have given. A battery follows its own rule from what it stored
-when the day began, a heat pump its thermostat by what its building showed. What else an order moved in time (vehicles,
+when the day began, a heat pump its thermostat by what its building showed. What is traded by the hour or serves the site would
+do so without orders too, and is not compared with its own rule. What else an order moved in time (vehicles,
 appliances) is put back: the told baseline in the ordered ISPs, and the energy that differs where it ran else.
 """
 
@@ -61,7 +62,11 @@ def _rest_and_rules(
 ) -> tuple[Floats, dict[str, Floats]]:
     """[T] kW of the connection without such batteries, and of each of them, one after the other."""
     base = meter_kw - sum((element.power_kw for element in elements), start=np.zeros(len(meter_kw)))
-    batteries = [element for element in elements if element.config.capacity_wh and element.stored_kwh is not None]
+    batteries = [
+        element
+        for element in elements
+        if element.config.capacity_wh and element.stored_kwh is not None and not element.config.is_operated
+    ]
     others = [element for element in elements if element not in batteries]
     rest = base + sum((_put_back(element, hours) for element in others), start=np.zeros(len(meter_kw)))
     rules: dict[str, Floats] = {}
@@ -73,12 +78,12 @@ def _rest_and_rules(
 
 def _put_back(element: MeasuredElement, hours: float) -> Floats:
     """[T] kW of an element that runs by itself: what it could have done where something held it, else as metered."""
-    if element.available_kw is not None:
+    if element.available_kw is not None and not element.config.is_operated:
         return element.available_kw
     power = element.power_kw.copy()
     if not element.baseline_kw:
         return power
-    if element.room is not None and element.temperature_c is not None:
+    if element.room is not None and element.temperature_c is not None and not element.config.is_operated:
         return by_thermostat(power, element.temperature_c, element.room, hours)
     touched = np.zeros(len(power), dtype=bool)
     for isp, baseline in element.baseline_kw.items():

@@ -18,8 +18,6 @@ from agents.planning.elements.store_operation import Store, filled_kw, traded_kw
 from agents.planning.remembered import Remembered
 from cim.model.arrays import Floats
 from cim.model.devices import DeviceKind, Mode
-from market.billing.hourly_prices import HourlyPrices
-from market.billing.tariff import E4_PER_MWH_OF_CT_PER_KWH
 
 EFFICIENCY = 0.95  # one way; what an agent assumes of a battery whose nameplate does not tell
 _COUNTED_ON = 0.5  # assumed: the share of expected surplus or need that is relied on to serve a later order
@@ -135,11 +133,12 @@ class OwnConsumption:
 def own_consumption(known: ElementKnowledge, window: PlanWindow, rest_kw: Floats) -> OwnConsumption:
     """From the window's first ISP on: take the home's surplus, give it back when there is need, keep room for orders.
 
-    One that is traded by the hour does that instead; one that is to hold energy for an outage gives no more than that leaves.
+    One that is traded by the hour, or serves the site by a plan, does that instead; one that is to hold energy for an outage
+    gives no more than that leaves.
     """
     config = known.config
-    if config.operation is not None and config.operation.prices is not None:
-        return _traded(known, window, config.operation.prices)
+    if (traded_ct := config.traded_ct(window.day)) is not None:
+        return _traded(known, window, traded_ct)
     store = _store(known)
     none = np.zeros(len(rest_kw))
     hold = none if config.operation is None else config.operation.held_on(window.day.day, len(rest_kw))
@@ -150,7 +149,9 @@ def own_consumption(known: ElementKnowledge, window: PlanWindow, rest_kw: Floats
     highs = {kw: max(config.consumption_w / 1000 - max(kw, 0.0), 0.0) for kw in standing_by}
     low_kw, high_kw = np.array([lows[kw] for kw in reserved]), np.array([highs[kw] for kw in reserved])
     # Lists of floats: a home plans in every interval, and one number of an array costs ten times one of a list.
-    wished: list[float] = np.clip(-rest_kw, low_kw, high_kw).tolist()
+    serves = config.operation is not None and config.operation.serves_site and known.planned_kw is not None
+    wanted_kw = known.planned_kw if serves and known.planned_kw is not None else -rest_kw
+    wished: list[float] = np.clip(wanted_kw, low_kw, high_kw).tolist()
     held: list[float] = [np.nan] * len(wished) if known.held_kw is None else known.held_kw.tolist()
     capacity = config.capacity_wh / 1000
     reserve = min(config.reserve_wh / 1000, capacity)
@@ -167,7 +168,7 @@ def own_consumption(known: ElementKnowledge, window: PlanWindow, rest_kw: Floats
         held_back = free and hold[k] > 0
         if held_back:
             kept = filled_kw(store, kept, stored, float(hold[k]), hours)
-        if free and abs(kept - power[k]) > _NOTHING_KW:
+        if free and (serves or abs(kept - power[k]) > _NOTHING_KW):
             power[k] = kept_kw[k] = kept
         elif held_back and stored + stored_kwh_by(power[k], hours) < hold[k] + _NEAR_HOLD_H * store.out_kw:
             kept_kw[k] = power[k]  # its device knows of no reserve, and its home may want more than is expected
@@ -192,10 +193,9 @@ def _store(known: ElementKnowledge) -> Store:
     )
 
 
-def _traded(known: ElementKnowledge, window: PlanWindow, prices: HourlyPrices) -> OwnConsumption:
+def _traded(known: ElementKnowledge, window: PlanWindow, day_ct: Floats) -> OwnConsumption:
     """What it does where its energy is bought and sold by the hour; it is held to that wherever no order holds it."""
     count, first = window.day.count, window.first - 1
-    day_ct = prices.of_day(window.day) / E4_PER_MWH_OF_CT_PER_KWH
     hours = np.full(count - first, window.hours)
     hours[:1] = window.first_hours
     held = np.full(count, np.nan) if known.held_kw is None else known.held_kw

@@ -7,7 +7,7 @@ import numpy as np
 from agents.planning.dispatch.flexibility import Curtailable
 from agents.planning.elements.element import ElementKnowledge, PlanWindow
 from agents.planning.elements.energy_prices import within_payment
-from agents.planning.elements.generation import GeneratorKind
+from agents.planning.elements.generation import GeneratorKind, paid_for
 from cim.model.arrays import Floats
 from cim.model.devices import DeviceKind, Mode
 
@@ -21,8 +21,13 @@ class Chp(GeneratorKind):
     mode = Mode.TARGET
 
     def forecast(self, known: ElementKnowledge, window: PlanWindow, rest_kw: Floats) -> Floats:
-        """Its operator's plan, the same all day."""
-        return np.full(window.day.count, known.config.planned_w / 1000)
+        """Its operator's plan, the same all day; where its energy is traded by the hour, its minimum at negative prices."""
+        plan = np.full(window.day.count, known.config.planned_w / 1000)
+        return np.where(paid_for(known, window), plan, np.maximum(plan, known.config.floor_w / 1000))
+
+    def owner_kw(self, known: ElementKnowledge, window: PlanWindow, rest_kw: Floats) -> Floats:
+        """Its minimum where nobody pays for more; else it follows its plan by itself."""
+        return np.where(paid_for(known, window), np.nan, self.forecast(known, window, rest_kw))
 
     def flexibility(self, known: ElementKnowledge, expected_kw: Floats, window: PlanWindow) -> Curtailable:
         """It moves between its minimum and its rating: less loses feed-in, more costs fuel above what it earns."""

@@ -76,7 +76,7 @@ class ElementConfig:
         ramp_w_per_min: how fast its power can change; 0 where that is not told.
         refilled_same_day: of a battery, whether what an order takes out of it is put back on the same day; else its owner puts it
             back when the sun does.
-        operation: of a battery, what its owner wants of it beside serving its home; None: nothing.
+        operation: what its owner wants of it beside serving its home; None: nothing.
         leaves_hour: of a station, the local hour at which its vehicles leave; None where nobody knows.
         weather_days: of a PV plant, what the weather service forecast for those days, per unit, each [quarter-hours].
     """
@@ -95,6 +95,15 @@ class ElementConfig:
     reserve_wh: int = 0
     refilled_same_day: bool = True
     operation: StoreOperation | None = None
+
+    def traded_ct(self, day: LocalDay) -> Floats | None:
+        """[T] ct/kWh at which its energy is traded by the hour on a day; None where it is not."""
+        return None if self.operation is None else self.operation.price_ct(day)
+
+    @property
+    def is_operated(self) -> bool:
+        """Whether it is traded by the hour or serves the site, instead of following its own rule."""
+        return self.operation is not None and (self.operation.prices is not None or self.operation.serves_site)
 
     @property
     def rated_w(self) -> int:
@@ -120,6 +129,7 @@ class ElementKnowledge:
         prices: of the home's tariff, on the whole day; None where they do not matter, or nobody knows them.
         paid_ct_per_kwh: by contract, for what an order moves it; None where nothing is agreed.
         import_room_kw: [T] what its connection's cap leaves it to draw; None where the connection is not capped.
+        planned_kw: [T] what the ILES manager plans of it for the site; None where it plans nothing.
         reserved_kw: [T] what it keeps available for orders that may come (+ = more consumption); None where nothing is reserved.
     """
 
@@ -141,6 +151,7 @@ class ElementKnowledge:
     paid_ct_per_kwh: float | None = None
     import_room_kw: Floats | None = None
     reserved_kw: Floats | None = None
+    planned_kw: Floats | None = None
 
     def deviation_prices(self, window: PlanWindow) -> DeviationPrices:
         """What the home's energy costs where the element deviates in a window."""

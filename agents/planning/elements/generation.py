@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from agents.planning.dispatch.flexibility import Curtailable
 from agents.planning.elements.element import ElementKind, ElementKnowledge, PlanWindow
 from agents.planning.elements.energy_prices import within_payment
-from cim.model.arrays import Floats
+from cim.model.arrays import Floats, Mask
 from cim.model.devices import Mode, Nameplate, Setpoint
 from market.contracts.contract import BaselineKind
 
@@ -42,10 +44,27 @@ class WeatherDrivenKind(GeneratorKind):
     can_decrease = False
     held_by_reports = True
 
+    def could_kw(self, known: ElementKnowledge, window: PlanWindow) -> Floats:
+        """[T] what it is expected to be able to give (<= 0), on the whole day."""
+        raise NotImplementedError
+
+    def forecast(self, known: ElementKnowledge, window: PlanWindow, rest_kw: Floats) -> Floats:
+        """What it could give; where its energy is traded by the hour, nothing at negative prices."""
+        could = self.could_kw(known, window)
+        return could if known.config.operation is None else np.where(paid_for(known, window), could, 0.0)
+
     def owner_kw(self, known: ElementKnowledge, window: PlanWindow, rest_kw: Floats) -> Floats:
-        """What it could give, less what its orders take of it (`ordered_limit_kw`), in the running ISP."""
-        limit, k = np.full(window.day.count, np.nan), window.first - 1
-        if known.available_kw is not None and known.moved_kw is not None and known.held_kw is not None:
+        """What it could give, less what its orders take of it (`ordered_limit_kw`), in the running ISP.
+
+        Where its energy is traded by the hour, nothing at negative prices.
+        """
+        limit, k = np.where(paid_for(known, window), np.nan, 0.0), window.first - 1
+        if (
+            math.isnan(limit[k])
+            and known.available_kw is not None
+            and known.moved_kw is not None
+            and known.held_kw is not None
+        ):
             available = np.array([known.available_kw])
             limit[k] = ordered_limit_kw(available, known.moved_kw[k : k + 1], known.held_kw[k : k + 1])[0]
         return limit
@@ -74,6 +93,14 @@ class WeatherDrivenKind(GeneratorKind):
             hours=window.hours,
             turn_kw=prices.turn_kw,
         )
+
+
+def paid_for(known: ElementKnowledge, window: PlanWindow) -> Mask:
+    """[T] whether generation earns something; also where its energy is not traded by the hour. Of what is over: as planned."""
+    price_ct = known.config.traded_ct(window.day)
+    if price_ct is None:
+        return np.ones(window.day.count, dtype=bool)
+    return np.asarray((price_ct >= 0) | (np.arange(window.day.count) < window.first - 1))
 
 
 def ordered_limit_kw(available_kw: Floats, moved_kw: Floats, held_kw: Floats) -> Floats:

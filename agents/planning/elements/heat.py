@@ -11,11 +11,13 @@ import numpy as np
 from agents.planning.dispatch.flexibility import Storable
 from agents.planning.elements.element import ElementKind, ElementKnowledge, PlanWindow, comfort_ct_per_kwh
 from agents.planning.elements.energy_prices import DeviationPrices
+from agents.planning.elements.heat_trading import HeatStore, cheapest_heat_kw
 from agents.planning.forecast.like_day import like_day
 from agents.planning.remembered import Remembered
 from agents.planning.thermostat import J_PER_KWH, SPREAD, TIME_CONSTANT_H
 from cim.model.arrays import Floats
 from cim.model.devices import DeviceKind, Mode, ThermalDescription, ThermalUsage
+from cim.model.errors import ProgrammingFault
 from cim.model.intervals import LocalDay
 from market.contracts.contract import BaselineKind
 
@@ -42,7 +44,18 @@ class Heat(ElementKind):
         """What its thermostat does with the warmth that it has, by what the building told, else as on its last days."""
         if known.usage is None:
             return like_day(known.config.history_kw, window.day.count)
+        if (price_ct := known.config.traded_ct(window.day)) is not None and known.room is not None:
+            return _traded_kw(known, window, price_ct)
         return course(known, window).power_kw
+
+    def owner_kw(self, known: ElementKnowledge, window: PlanWindow, rest_kw: Floats) -> Floats:
+        """Where its energy is traded by the hour, what is cheapest then; else its thermostat is free."""
+        free = np.full(window.day.count, np.nan)
+        price_ct = known.config.traded_ct(window.day)
+        if price_ct is None or known.usage is None or known.room is None or not _comfortable(known.room, known):
+            return free
+        free[window.first - 1 :] = _traded_kw(known, window, price_ct)[window.first - 1 :]
+        return free
 
     def flexibility(self, known: ElementKnowledge, expected_kw: Floats, window: PlanWindow) -> Storable | None:
         """Electric energy between the comfort bounds; None outside them, or where the room is not known.
@@ -80,6 +93,48 @@ class Heat(ElementKind):
     def own_price_ct_per_kwh(self, known: ElementKnowledge, retail: float, feed_in: float) -> float:
         """What is not saved later of what a warmer house took, and the comfort."""
         return known.costs.heat_lost_share * retail + comfort_ct_per_kwh(known, known.costs.thermal_weight_ct_per_kw2)
+
+
+def _comfortable(room: ThermalDescription, known: ElementKnowledge) -> bool:
+    """Whether it is within its comfort bounds: outside them its thermostat leads."""
+    return known.temperature_c is not None and room.level_min_c < known.temperature_c < room.level_max_c
+
+
+def _traded_kw(known: ElementKnowledge, window: PlanWindow, price_ct: Floats) -> Floats:
+    """[T] what is cheapest from the window's first ISP on; before the day nobody knows how warm it will be."""
+    room, day, first = known.room, window.day, window.first - 1
+    if room is None or known.usage is None:
+        raise ProgrammingFault("heat traded for a building that told nothing; expected its room and its usage")
+    needed = _heating(known.usage, room, day).copy()
+    begun = window.now >= day.start and known.temperature_c is not None
+    if begun:
+        needed[first:] *= _as_it_went(known, needed, window)
+    hours = np.full(day.count - first, window.hours)
+    hours[:1] = window.first_hours
+    held = np.full(day.count, np.nan) if known.held_kw is None else known.held_kw
+    half_k = (room.level_max_c - room.level_min_c) / 2
+    store = HeatStore(
+        low_k=-half_k,
+        high_k=half_k,
+        least_kw=room.power_min_w / 1000,
+        most_kw=room.power_max_w / 1000,
+        k_per_kwh=room.fill_rate_per_w * J_PER_KWH,
+        time_constant_h=TIME_CONSTANT_H,
+    )
+    warm_k = known.temperature_c - _middle_c(room) if begun and known.temperature_c is not None else 0.0
+    power = needed.copy()
+    power[first:] = cheapest_heat_kw(
+        store,
+        needed[first:],
+        price_ct[first:],
+        hours,
+        warm_k,
+        held[first:],
+        next_kw=_heating(known.usage, room, day.next()),
+        next_hours=window.hours,
+        end_ct_per_kwh=float(price_ct.mean()),
+    )
+    return power
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ class Pv(WeatherDrivenKind):
         """See `solar`."""
         return solar(config, weather, day)
 
-    def forecast(self, known: ElementKnowledge, window: PlanWindow, rest_kw: Floats) -> Floats:
+    def could_kw(self, known: ElementKnowledge, window: PlanWindow) -> Floats:
         """See `solar`; while the day runs, pulled to what the plant could give when it was read last."""
         expected, day = solar(known.config, known.weather, window.day), window.day
         running = day.isp_of(window.now) if day.start <= window.now < day.end else 0

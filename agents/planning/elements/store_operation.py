@@ -1,4 +1,4 @@
-"""How a store's owner may operate it otherwise than for its home's own consumption: traded by the hour, or held for an outage.
+"""How an element may be operated otherwise than for its home: traded by the hour, held for an outage, serving the site.
 
 Nothing is taken from an order: what orders hold stays, and the rest of the day is planned around it.
 """
@@ -14,7 +14,9 @@ from numpy.lib.stride_tricks import sliding_window_view
 from cim.codec.codec import wire
 from cim.model.arrays import Floats
 from cim.model.errors import BadInput
+from cim.model.intervals import LocalDay
 from market.billing.hourly_prices import HourlyPrices
+from market.billing.tariff import E4_PER_MWH_OF_CT_PER_KWH
 
 _LEVELS = 201  # of energy between empty and full
 _FILLS_AT = 0.25  # of its rating, at which a store that holds too little is filled: no new peak of its feeder
@@ -23,15 +25,26 @@ _FILLS_AT = 0.25  # of its rating, at which a store that holds too little is fil
 @wire("home.StoreOperation")
 @dataclass(frozen=True)
 class StoreOperation:
-    """What its owner wants of a store beside serving its home.
+    """What its owner wants of an element beside serving its home.
 
     Attributes:
-        prices: at which its energy is bought and sold, both ways alike; None: it serves its home's own consumption.
+        prices: at which its energy is bought and sold, both ways alike; None: it follows its own rule.
         hold_kwh: by day, [T] what it is to hold at least when each ISP ends; a day that is not named holds nothing.
+        begins: the first day on which it is traded so; None: always. The day before, it does what it always did, and what it
+            holds at midnight follows from that.
+        serves_site: whether it does what the ILES manager plans, so that the site's own generation serves the site.
     """
 
     prices: HourlyPrices | None = None
     hold_kwh: dict[date, Floats] = field(default_factory=dict)
+    serves_site: bool = False
+    begins: date | None = None
+
+    def price_ct(self, day: LocalDay) -> Floats | None:
+        """[T] per kWh, at which its energy is traded on a day; None where it is not."""
+        if self.prices is None or (self.begins is not None and day.day < self.begins):
+            return None
+        return np.asarray(self.prices.of_day(day) / E4_PER_MWH_OF_CT_PER_KWH, dtype=np.float64)
 
     def held_on(self, day: date, count: int) -> Floats:
         """[T] what it is to hold at least when each ISP of a day ends.

@@ -23,6 +23,7 @@ from agents.planning.forecast.like_day import like_day
 from agents.planning.remembered import Remembered
 from cim.model.arrays import Floats
 from cim.model.devices import DeviceKind, Mode, Nameplate, Setpoint
+from cim.model.intervals import LocalDay
 from market.contracts.contract import BaselineKind
 
 _LEAST_KWH = 0.1  # less than this is not worth moving
@@ -216,7 +217,7 @@ def owner_plan(known: ElementKnowledge, window: PlanWindow, rest_kw: Floats) -> 
             need -= plan[k] * hours[k]
     for spare_h in (_SPARE_H, 0.0):
         for _, k, most in _cheapest(
-            known, [k for k in there if left[k] >= spare_h and np.isnan(held[k])], rest_kw, top
+            known, day, [k for k in there if left[k] >= spare_h and np.isnan(held[k])], rest_kw, top
         ):
             more = min(most, min(top, float(room[k])) - plan[k], need / hours[k] if hours[k] > 0 else 0.0)
             if more > 0:
@@ -263,10 +264,12 @@ def _above_least(plan: Floats, free: list[int], least_kw: float, most_kw: Floats
 
 
 def _cheapest(
-    known: ElementKnowledge, isps: list[int], rest_kw: Floats, top_kw: float
+    known: ElementKnowledge, day: LocalDay, isps: list[int], rest_kw: Floats, top_kw: float
 ) -> list[tuple[float, int, float]]:
-    """(price, ISP from 0, kW at this price) of what can be had in `isps`, cheapest first."""
+    """(price, ISP from 0, kW at this price) of what can be had in `isps`, cheapest first; by the hour where that is traded."""
     offers: list[tuple[float, int, float]] = []
+    if (traded_ct := known.config.traded_ct(day)) is not None:
+        return sorted((float(traded_ct[k]), k, top_kw) for k in isps)
     for k in isps:
         surplus = min(max(-float(rest_kw[k]), 0.0), top_kw)
         retail, feed_in = _GRID_PRICE, 0.0

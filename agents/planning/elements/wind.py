@@ -24,7 +24,7 @@ class Wind(WeatherDrivenKind):
     label = "wind"
     balance = "wind"
 
-    def forecast(self, known: ElementKnowledge, window: PlanWindow, rest_kw: Floats) -> Floats:
+    def could_kw(self, known: ElementKnowledge, window: PlanWindow) -> Floats:
         """The mean of its last days, pulled to what it could give when it was read last; the pull fades."""
         usual = np.minimum(like_day(known.config.history_kw, window.day.count), 0.0)
         seen = _told_available(known, window) or last_available(known, window.first)

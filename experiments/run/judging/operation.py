@@ -1,4 +1,4 @@
-"""What flexible operation does otherwise by the scenario that a run is judged by: how owners operate their batteries."""
+"""What flexible operation does otherwise by the scenario that a run is judged by: how elements are operated."""
 
 from __future__ import annotations
 
@@ -12,33 +12,42 @@ from agents.planning.islanding.reserve import expected_chances, reserve_wh
 from cim.model.arrays import Floats
 from cim.model.intervals import LocalDay
 from environment.profiles.library import QUARTER
-from environment.sites.devices import BatteryUnit
+from environment.sites.devices import BatteryUnit, ChpUnit, Gateway, Pv, Station, Wind
 from environment.sites.schema import Site
 from experiments.island.model import IslandSite
 from experiments.run.settings import RunSettings, ScenarioName
 
+_TRADED = (BatteryUnit, ChpUnit, Gateway, Pv, Station, Wind)
 _KNOWN_DAYS = (2, 7, 14)  # before each quarter-hour, from which the reserve is known when the day is planned
 
 
 def operations_of(settings: RunSettings, site: Site, days: tuple[LocalDay, ...]) -> dict[str, StoreOperation]:
-    """Battery -> how its owner operates it in the column `market`; empty where the scenario changes nothing.
+    """Element -> how it is operated in the column `market`; empty where the scenario changes nothing.
 
-    `market`: every battery is traded by the day-ahead prices. `islanding`: the battery that forms the island holds what the
+    `self-consumption`: every battery serves the site, as the ILES manager plans. `market`: batteries, heat pumps, vehicles and
+    plants are traded by the day-ahead prices. `islanding`: the battery that forms the island holds what the
     promised loads need with the site's confidence, by what outages of earlier days would have needed.
 
     Args:
-        days: those that are operated, and the day before them.
+        days: the day before the first that is operated, and those that are.
     """
     if settings.scenario == ScenarioName.MARKET:
-        traded = StoreOperation(prices=hourly_prices(site.tariffs.day_ahead))
-        units = ((prosumer, device) for prosumer in site.prosumers for device in prosumer.devices)
-        return {p.device_name(device): traded for p, device in units if isinstance(device, BatteryUnit)}
+        traded = StoreOperation(prices=hourly_prices(site.tariffs.day_ahead), begins=days[1].day)
+        return dict.fromkeys(_named(site, *_TRADED), traded)
+    if settings.scenario == ScenarioName.SELF_CONSUMPTION:
+        return dict.fromkeys(_named(site, BatteryUnit), StoreOperation(serves_site=True))
     if settings.scenario == ScenarioName.ISLANDING:
         from experiments.island.model import island_site
 
         model = island_site(settings.site)
         return {model.plan.forming.unit: StoreOperation(hold_kwh=held_kwh(model, days))}
     return {}
+
+
+def _named(site: Site, *kinds: type) -> list[str]:
+    """The names of the site's elements of these kinds."""
+    units = ((prosumer, device) for prosumer in site.prosumers for device in prosumer.devices)
+    return [prosumer.device_name(device) for prosumer, device in units if isinstance(device, kinds)]
 
 
 def held_kwh(model: IslandSite, days: tuple[LocalDay, ...]) -> dict[date, Floats]:
