@@ -81,7 +81,7 @@ def agents_of_site(
         secret: of a real site, where all that cannot be guessed from a seed: 32 bytes for each party's domain, and for
             `identifiers`. It has no weather service.
         spare_keys: how many more keys each party has, to go over to when somebody asks it to.
-        operations: battery -> how its owner operates it beside serving its home.
+        operations: element -> how it is operated beside serving its home.
         balancing: somebody buys balancing energy, as the section of that name in the site file says.
         free_to_change: owners may ask for another aggregator while the site lives; each knows all of its connections then.
 
@@ -163,7 +163,7 @@ def agents_of_site(
     iles = IlesConfig(
         WEATHER, names, site.ledger.name, site.dso.name, exchange, None, *free, _limited_homes(site), pool
     )
-    iles = replace(iles, service=service_sale(site))
+    iles = replace(iles, service=service_sale(site), serves_site=_site_served(operations or {}))
     agents.append(agent_spec(site.iles.name, "iles", seeds[site.iles.name], iles, WEATHER))
     if buyer is not None:
         agents.append(agent_spec(buyer.name, "tso", seeds[buyer.name], tso_config(site, buyer, rules, seed)))
@@ -181,6 +181,11 @@ def agents_of_site(
         device_kinds=_device_kinds(site),
         evses=_evses(site),
     )
+
+
+def _site_served(operations: Mapping[str, StoreOperation]) -> bool:
+    """Whether batteries serve the whole site, so that all homes tell the ILES manager what they expect."""
+    return any(operation.serves_site for operation in operations.values())
 
 
 def _limited_homes(site: Site) -> tuple[LimitedHome, ...]:
@@ -317,6 +322,7 @@ def _household(
         connection_of(site, prosumer.name).switches,
         () if prosumer.base_load is None else past_c,
         _shared_stations(prosumer),
+        _site_served(operations),
     )
     agents = [agent_spec(prosumer.name, "prosumer", seeds[prosumer.name], config, prosumer.meter)]
     for device in prosumer.devices:

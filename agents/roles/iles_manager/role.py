@@ -16,6 +16,7 @@ from agents.roles.iles_manager.instance import InstanceAggregation
 from agents.roles.iles_manager.islanding import IslandLeading, IslandUnits
 from agents.roles.iles_manager.limit_keeping import LimitedHome, LimitKeeping
 from agents.roles.iles_manager.service_selling import ServiceSale
+from agents.roles.iles_manager.site_use import SiteUse
 from agents.roles.iles_manager.switch_recording import SwitchRecording
 from agents.roles.messages import WeatherBulletin
 from agents.roles.part import Part, Recovery, on
@@ -61,6 +62,7 @@ class IlesConfig:
         homes: connections whose devices a limit of the whole microgrid holds.
         service: the community as a service, as it is sold to the DSO; None: it is not.
         pool: how it bids balancing energy for all; None: nobody buys any.
+        serves_site: whether it plans batteries so that they serve the whole site.
         connections, aggregators: of which owners may ask for which others while the site lives; none: nobody can.
     """
 
@@ -75,6 +77,7 @@ class IlesConfig:
     homes: tuple[LimitedHome, ...] = ()
     pool: PoolConfig | None = None
     service: ServiceSale | None = None
+    serves_site: bool = False
 
     def without(self, away: Collection[str]) -> IlesConfig:
         """The same where these aggregators cannot be changed to or from: they live elsewhere, where no such message comes."""
@@ -268,6 +271,7 @@ class IlesRole(Role):
             ExchangeBands(me, config.exchange),
             HeadCosigning(me, config.ledger),
             KeyChanges(me, config.ledger, lambda: sales.is_quiet),
+            *((SiteUse(me, "" if config.exchange is None else config.exchange.meter),) if config.serves_site else ()),
             *(() if config.island is None else (IslandLeading(me, config.island),)),
             *sales.parts,
         )

@@ -51,6 +51,7 @@ class ProsumerConfig:
         unmetered_pct: an element that was not metered for more of its last 30 days offers nothing.
         place: the node of its connection; empty where that is not told.
         terms: what is agreed of its connection beside the market.
+        site_served: whether batteries of the site serve all of it, so that the ILES manager is told what is expected here.
         switches: to other aggregators, in the order of their days.
         stations: charging stations of which several EVSEs are elements.
     """
@@ -74,6 +75,7 @@ class ProsumerConfig:
     switches: Sequence[ProviderSwitch] = ()
     base_history_c: tuple[Floats, ...] = ()
     stations: tuple[SharedStation, ...] = ()
+    site_served: bool = False
 
     def following(self, agreed: Agreed) -> ProsumerConfig:
         """The same whose switches are also those that are agreed while the site lives, as they are known when asked."""

@@ -33,9 +33,17 @@ from agents.roles.prosumer.ev_flexibility import EvFlexibilityManager
 from agents.roles.prosumer.held_orders import HeldOrders
 from agents.roles.prosumer.ordered_moves import OrderedMoves
 from agents.roles.prosumer.reserved_capacity import ReservedCapacity
+from agents.roles.prosumer.site_plans import SitePlans
 from agents.roles.prosumer.station_sharing import StationSharing
 from agents.roles.prosumer.supply_limits import SupplyLimits
-from agents.roles.prosumer.told import DayMeteringTold, ElementReported, PlanChanged, SupplyChanged, VehicleChanged
+from agents.roles.prosumer.told import (
+    DayMeteringTold,
+    ElementReported,
+    PlanChanged,
+    SitePlanTaken,
+    SupplyChanged,
+    VehicleChanged,
+)
 from cim.codec.codec import wire
 from cim.model.arrays import Floats
 from cim.model.devices import WeatherForecast
@@ -87,11 +95,12 @@ class DayPlanning(Part[DayPlanningState]):
         agreed: ConnectionLimits,
         reserved: ReservedCapacity,
         supply: SupplyLimits,
+        plans: SitePlans,
     ) -> None:
         super().__init__(me, DayPlanningState())
         self._config, self._elements, self._kinds = config, config.by_name(), config.kinds()
         self._metering, self._held, self._agreed, self._reserved = metering, held, agreed, reserved
-        self._supply, self._base = supply, base
+        self._supply, self._base, self._plans = supply, base, plans
         self._sharing = StationSharing(config, vehicles, held)
         self._moves = OrderedMoves(self._kinds, held, reports)
         self._facts = ElementFacts(
@@ -157,6 +166,10 @@ class DayPlanning(Part[DayPlanningState]):
             kind, known, before = self._kinds[name], self.knowledge(name, day, now), forecast.elements_kw[name]
             expected = self.attempt(name, partial(kind.forecast, known, window, forecast.base_kw), before)
             forecast.elements_kw[name] = renewed(before, expected, keep)
+            if known.config.operation is not None:
+                free = forecast.owner_kw.get(name, free_kw(day.count))
+                owner = self.attempt(name, partial(kind.owner_kw, known, window, forecast.base_kw), free)
+                forecast.owner_kw[name] = renewed(free, owner, keep)
         self.follow(day, now)
 
     def attempt(self, element: str, rule: Callable[[], T], otherwise: T) -> T:
@@ -231,6 +244,7 @@ class DayPlanning(Part[DayPlanningState]):
             prices=self.energy_prices(day),
             import_room_kw=self._supply.room_kw(element, day, room_kw),
             reserved_kw=self._reserved.kept_kw(element, day),
+            planned_kw=self._plans.planned_kw(element, day),
         )
 
     def import_room_kw(self, day: LocalDay, *, beside: str | None = None) -> Floats | None:
@@ -253,6 +267,12 @@ class DayPlanning(Part[DayPlanningState]):
     @on(SupplyChanged)
     def supply_changed(self, event: SupplyChanged, now: datetime) -> list[Effect]:
         """What a limit holds back, or frees again, is planned for at once."""
+        self.follow(event.day, now)
+        return self.emit(PlanChanged(event.day), now)
+
+    @on(SitePlanTaken)
+    def site_planned(self, event: SitePlanTaken, now: datetime) -> list[Effect]:
+        """What the manager plans of a battery for the site holds at once."""
         self.follow(event.day, now)
         return self.emit(PlanChanged(event.day), now)
 

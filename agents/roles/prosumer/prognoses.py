@@ -17,7 +17,14 @@ from agents.roles.prosumer.asset_publishing import PATIENCE
 from agents.roles.prosumer.config import ProsumerConfig
 from agents.roles.prosumer.day_planning import DayPlanning
 from agents.roles.prosumer.energy_metering import EnergyMetering
-from agents.roles.prosumer.told import CapacityChanged, DayForeseen, DayMeteringTold, PlanChanged, VehicleChanged
+from agents.roles.prosumer.told import (
+    CapacityChanged,
+    DayForeseen,
+    DayMeteringTold,
+    PlanChanged,
+    SitePlanTaken,
+    VehicleChanged,
+)
 from cim.codec.codec import wire
 from cim.model.intervals import LocalDay
 from market.register.providers import aggregator_on
@@ -107,6 +114,12 @@ class Prognoses(Part[PrognosesState]):
         """Who came or left changes the rest of the day: tell it at once."""
         day = self.rules.day_of(now)
         return [self._prognosis(day, now)] if day.day in self.state.revisions else []
+
+    @on(SitePlanTaken)
+    def site_planned(self, event: SitePlanTaken, now: datetime) -> list[Effect]:
+        """What the manager plans by what was foretold makes another prognosis."""
+        known = event.foretold and event.day.day in self.state.revisions
+        return [self._prognosis(event.day, now)] if known else []
 
     @on(CapacityChanged)
     def capacity_changed(self, event: CapacityChanged, now: datetime) -> list[Effect]:

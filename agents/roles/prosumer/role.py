@@ -48,6 +48,8 @@ from agents.roles.prosumer.prognoses import Prognoses
 from agents.roles.prosumer.provider_switching import ProviderSwitching
 from agents.roles.prosumer.reactive_metering import ReactiveMetering
 from agents.roles.prosumer.reserved_capacity import ReservedCapacity
+from agents.roles.prosumer.site_plans import SitePlans
+from agents.roles.prosumer.site_use import SiteTelling
 from agents.roles.prosumer.supply_limits import SupplyLimits
 from agents.roles.prosumer.switch_asking import SwitchAsking
 from agents.roles.prosumer.unit_restrictions import UnitRestrictions
@@ -96,6 +98,7 @@ class ProsumerRole(Role):
 
         supply = SupplyLimits(me, config, held, metering, expected_kw)
         restrictions = UnitRestrictions(me, config, kept, supply)
+        plans = SitePlans(me, config)
         planning = DayPlanning(
             me,
             config,
@@ -108,6 +111,7 @@ class ProsumerRole(Role):
             agreed=agreed,
             reserved=reserved,
             supply=supply,
+            plans=plans,
         )
         reactive, available = ReactiveMetering(me), AvailableEnergy(me)
         history, weather = ElementHistory(me, config, metering, held), WeatherSeen(me, config, metering)
@@ -206,11 +210,13 @@ class ProsumerRole(Role):
             days,
             MakeWhole(me, config, contracts=contracts, limits=limits, days=days, metering=messages, filing=filing),
             base,
+            plans,
             planning,
             Prognoses(me, config, metering, planning),
             DeviceSchedules(me, config, planning, limits, supply),
             member,
             telling,
+            SiteTelling(me, config, planning=planning, held=held),
             restrictions,
             kept,
             supply,

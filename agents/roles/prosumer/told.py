@@ -92,6 +92,14 @@ class PlanChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class SitePlanTaken:
+    """The ILES manager plans a battery of the home otherwise on a day; `foretold`: after a new forecast of it."""
+
+    day: LocalDay
+    foretold: bool
+
+
+@dataclass(frozen=True, slots=True)
 class DayForeseen:
     """A day is forecast anew; its prognosis is about to be told."""
 
