@@ -264,15 +264,9 @@ class DayPlanning(Part[DayPlanningState]):
         """The models, the EVSEs of one charging station together drawing at most what its connection carries."""
         return self._sharing.within(models, window, self.expected_kw)
 
-    @on(SupplyChanged)
-    def supply_changed(self, event: SupplyChanged, now: datetime) -> list[Effect]:
-        """What a limit holds back, or frees again, is planned for at once."""
-        self.follow(event.day, now)
-        return self.emit(PlanChanged(event.day), now)
-
-    @on(SitePlanTaken)
-    def site_planned(self, event: SitePlanTaken, now: datetime) -> list[Effect]:
-        """What the manager plans of a battery for the site holds at once."""
+    @on(SupplyChanged, SitePlanTaken)
+    def day_changed(self, event: SupplyChanged | SitePlanTaken, now: datetime) -> list[Effect]:
+        """What a limit holds back, or frees again, and what the manager plans for the site, is planned for at once."""
         self.follow(event.day, now)
         return self.emit(PlanChanged(event.day), now)
 
