@@ -78,14 +78,23 @@ def told(role: IlesRole, at: datetime, stored_kwh: float, net_wh: float) -> dict
 
 
 def test_what_was_metered_in_the_last_isp_corrects_the_next() -> None:
-    """The battery took 20 kW as planned, and 8 kW still left the site: in the next ISP it takes 28, and tells no new forecast."""
+    """The battery took 20 kW as planned, and 8 kW still left the site: in the next ISP it takes 28, and 8 more to be sure."""
     role = manager()
     foreseen(role, DAY.next(-1).at(11), bess=outlook(np.zeros(DAY.count), STORE), sun=outlook(SUNNY))
     told(role, DAY.isp_start(1), 10.0, 0.0)
     plans = told(role, DAY.isp_start(2), 10.0 + 20.0 * 0.95 * HOURS, -8000 * HOURS)
-    assert plans["bess"].power_kw[1] == pytest.approx(28.0)
+    assert plans["bess"].power_kw[1] == pytest.approx(28.0 + 8.0)
     assert plans["bess"].power_kw[0] == pytest.approx(20.0)
+    assert plans["bess"].power_kw[2] < 28.0  # only the running one is leant, and the correction fades
     assert not plans["bess"].foretold
+
+
+def test_a_forecast_that_holds_is_not_leant_on() -> None:
+    """All that the sun gave was taken, nothing crossed the point of common coupling: the plan stays, and is not told again."""
+    role = manager()
+    foreseen(role, DAY.next(-1).at(11), bess=outlook(np.zeros(DAY.count), STORE), sun=outlook(SUNNY))
+    told(role, DAY.isp_start(1), 10.0, 0.0)
+    assert not told(role, DAY.isp_start(2), 10.0 + 20.0 * 0.95 * HOURS, 0.0)
 
 
 def test_the_same_plan_is_not_told_twice() -> None:

@@ -22,6 +22,7 @@ from cim.model.readings import Kind, Quality
 
 _SAME_KW = 1e-3  # plans that differ by less are the same
 _HOUR = timedelta(hours=1)
+_ERRORS = 24  # of the last intervals, whose mean is leant to the side of more surplus
 
 
 @wire("iles.timer.site_use")
@@ -43,12 +44,16 @@ class SiteUseState:
         stored_kwh: by battery, when the last two ISPs began.
         counted_wh: taken less given at the point of common coupling, at the last two ISPs' beginnings.
         told: by day and battery, [T] the plan it was told last.
+        expected_kw: by instant at which an ISP begins, what was expected of the site without its batteries in it.
+        errors_kw: how far off that was, of the last ISPs.
     """
 
     outlooks: dict[date, dict[str, HomeOutlook]] = field(default_factory=dict)
     stored_kwh: dict[str, dict[datetime, float]] = field(default_factory=dict)
     counted_wh: dict[datetime, float] = field(default_factory=dict)
     told: dict[date, dict[str, Floats]] = field(default_factory=dict)
+    expected_kw: dict[datetime, float] = field(default_factory=dict)
+    errors_kw: tuple[float, ...] = ()
 
 
 class SiteUse(Part[SiteUseState]):
@@ -109,6 +114,7 @@ class SiteUse(Part[SiteUseState]):
         metered_kw = self._metered_rest_kw(day.isp_start(first), [store for _, store in stores])
         if first > 1 and metered_kw is not None:
             rest_kw = corrected(rest_kw, metered_kw, first)
+        rest_kw = self._leant(rest_kw, day, first, metered_kw, now)
         left_h = min((day.isp_start(first + 1) - now) / _HOUR, self.rules.hours)
         powers = serving_kw(rest_kw, [store for _, store in stores], first, left_h, self.rules.hours)
         effects = list[Effect]()
@@ -122,6 +128,22 @@ class SiteUse(Part[SiteUseState]):
             told[store.element] = power_kw
             effects.append(Send(home, StorePlan(store.element, day.day, power_kw, timer.foretold)))
         return effects
+
+    def _leant(self, rest_kw: Floats, day: LocalDay, first: int, metered_kw: float | None, now: datetime) -> Floats:
+        """The same with more surplus in the running ISP by what such forecasts were off lately.
+
+        What batteries give too much is lost to the mains, and what they give too little they keep.
+        """
+        if now < day.start:
+            return rest_kw
+        begins, before = day.isp_start(first), day.isp_start(first) - timedelta(hours=self.rules.hours)
+        expected = self.state.expected_kw.pop(before, None)
+        if expected is not None and metered_kw is not None:
+            self.state.errors_kw = (*self.state.errors_kw, abs(metered_kw - expected))[-_ERRORS:]
+        self.state.expected_kw = {begins: float(rest_kw[first - 1])}
+        leant = np.array(rest_kw)
+        leant[first - 1] -= float(np.mean(self.state.errors_kw)) if self.state.errors_kw else 0.0
+        return leant
 
     def _now(self, store: SharedStore, day: LocalDay, now: datetime) -> SharedStore:
         """The battery with what it told last of its energy, where that is of the day's running ISP."""
