@@ -187,6 +187,7 @@ declare_homes(
             "agents.roles.prosumer.meter_checks",
             "agents.roles.prosumer.metering_messages",
             "agents.roles.prosumer.owner_overrides",
+            "agents.roles.prosumer.plant_days",
             "agents.roles.prosumer.prognoses",
             "agents.roles.prosumer.provider_switching",
             "agents.roles.prosumer.switch_asking",

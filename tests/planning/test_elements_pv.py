@@ -121,6 +121,38 @@ def test_what_it_could_give_now_counts_for_the_hours_to_come() -> None:
     np.testing.assert_allclose(before[24:80], -15.0)
 
 
+def test_no_forecast_is_beyond_a_clear_sky() -> None:
+    """Told 24 kW where a clear day gives 15, it is expected to give 15; told 9, or without a day to go by, what was told."""
+    clear = np.full(96, 15.0)
+    for told, expected_kw in ((0.8, -15.0), (0.3, -9.0)):
+        known = replace(unknown(PV), weather=WeatherForecast(DAY.start, DAY.start, 900, (told,) * 96), clear_kw=clear)
+        np.testing.assert_allclose(Pv().forecast(known, window(), NOTHING), expected_kw)
+        free = replace(known, clear_kw=None)
+        np.testing.assert_allclose(Pv().forecast(free, window(), NOTHING), -30 * told)
+
+
+@pytest.mark.parametrize(
+    ("gives_kw", "next_kw", "later_kw"), [(-14.0, -14.2, -14.9), (-15.0, -15.0, -15.0), (-18.0, -17.4, -15.2)]
+)
+def test_what_it_gives_now_says_more_of_the_sky_than_its_days(gives_kw: float, next_kw: float, later_kw: float) -> None:
+    """Below the clear day it is pulled down as ever; above it the sky is clearer than it ever was, and so is the bound."""
+    sun = WeatherForecast(DAY.start, DAY.start, 900, (0.8,) * 96)
+    noon = window(50, now=DAY.isp_start(49) + timedelta(minutes=5))
+    known = replace(unknown(PV), weather=sun, clear_kw=np.full(96, 15.0), available_kw=gives_kw)
+    expected = Pv().forecast(known, noon, NOTHING)
+    assert expected[49] == pytest.approx(next_kw, abs=0.01)
+    assert expected[69] == pytest.approx(later_kw, abs=0.1)
+
+
+def test_a_plant_that_gave_nothing_on_its_days_is_not_held_to_that() -> None:
+    """Where its clear day is dark, what it gives now is what counts: no division by nothing."""
+    sun = WeatherForecast(DAY.start, DAY.start, 900, (0.8,) * 96)
+    noon = window(50, now=DAY.isp_start(49) + timedelta(minutes=5))
+    dark = np.where(np.arange(96) < 49, 0.0, 12.0)
+    known = replace(unknown(PV), weather=sun, clear_kw=dark, available_kw=-6.0)
+    assert np.isfinite(Pv().forecast(known, noon, NOTHING)).all()
+
+
 def test_a_reduction_that_was_ordered_stays_one_when_the_sun_is_weaker() -> None:
     """Ordered from 15 down to 12 kW and able to give 13: held to 10, in the running ISP; able to give 17, to the 12 promised.
 

@@ -121,6 +121,7 @@ class ElementKnowledge:
         programme: what an appliance told of the programme that it was made ready for last.
         room, usage, temperature_c: what a heated building told of itself, and its last measured temperature.
         available_kw: what a generator could give when it was read last (<= 0), limited or not; None where it does not say.
+        clear_kw: [T] the most that a PV plant gives under a clear sky, a magnitude; None where nobody knows.
         stored_kwh: what a store holds at the begin of what is planned.
         metered_kw: [T] mean power in the day's ISPs that are over; NaN elsewhere and where it was not read. None where
             the day has not begun.
@@ -143,6 +144,7 @@ class ElementKnowledge:
     usage: ThermalUsage | None = None
     temperature_c: float | None = None
     available_kw: float | None = None
+    clear_kw: Floats | None = None
     stored_kwh: float = 0.0
     metered_kw: Floats | None = None
     held_kw: Floats | None = None

@@ -16,6 +16,7 @@ from cim.model.devices import DeviceKind, WeatherForecast
 from cim.model.intervals import LocalDay
 
 _KEPT = 0.8  # of how far a plant is from its forecast now, for the hours to come; measured at Strem's profiles
+_LEAST_KW = 1e-6  # where its own days gave nothing
 
 
 class Pv(WeatherDrivenKind):
@@ -30,14 +31,22 @@ class Pv(WeatherDrivenKind):
         return solar(config, weather, day)
 
     def could_kw(self, known: ElementKnowledge, window: PlanWindow) -> Floats:
-        """See `solar`; while the day runs, pulled to what the plant could give when it was read last."""
+        """See `solar`; while the day runs, pulled to what the plant could give when it was read last.
+
+        Never more than under a clear sky, as the plant's own days and what it could give last show it.
+        """
         expected, day = solar(known.config, known.weather, window.day), window.day
+        if known.weather is not None and known.clear_kw is not None:
+            expected = np.maximum(expected, -known.clear_kw)
         running = day.isp_of(window.now) if day.start <= window.now < day.end else 0
         if known.weather is None or known.available_kw is None or not 1 <= running < day.count:
             return expected
         now_kw = float(expected[running - 1])
         seen_kw = now_kw + _KEPT * (known.available_kw - now_kw)
         pulled = corrected(expected, seen_kw, running + 1)
+        if known.clear_kw is not None:
+            clearer = max(-known.available_kw / max(float(known.clear_kw[running - 1]), _LEAST_KW), 1.0)
+            pulled = np.maximum(pulled, -known.clear_kw * clearer)
         lit = sun_per_unit(known.weather, day) > 0  # the pull makes no sun at night
         return np.where(lit, np.clip(pulled, -known.config.generation_w / 1000, 0.0), expected)
 

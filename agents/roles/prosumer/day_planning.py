@@ -32,6 +32,7 @@ from agents.roles.prosumer.energy_metering import EnergyMetering
 from agents.roles.prosumer.ev_flexibility import EvFlexibilityManager
 from agents.roles.prosumer.held_orders import HeldOrders
 from agents.roles.prosumer.ordered_moves import OrderedMoves
+from agents.roles.prosumer.plant_days import PlantDays
 from agents.roles.prosumer.reserved_capacity import ReservedCapacity
 from agents.roles.prosumer.site_plans import SitePlans
 from agents.roles.prosumer.station_sharing import StationSharing
@@ -92,6 +93,7 @@ class DayPlanning(Part[DayPlanningState]):
         vehicles: EvFlexibilityManager,
         metering: EnergyMetering,
         held: HeldOrders,
+        plants: PlantDays,
         agreed: ConnectionLimits,
         reserved: ReservedCapacity,
         supply: SupplyLimits,
@@ -104,7 +106,7 @@ class DayPlanning(Part[DayPlanningState]):
         self._sharing = StationSharing(config, vehicles, held)
         self._moves = OrderedMoves(self._kinds, held, reports)
         self._facts = ElementFacts(
-            config, reports=reports, buildings=buildings, vehicles=vehicles, metering=metering, held=held
+            config, reports=reports, buildings=buildings, vehicles=vehicles, metering=metering, held=held, plants=plants
         )
 
     @on(WeatherBulletin)

@@ -12,6 +12,7 @@ from agents.roles.prosumer.element_reports import ElementReports
 from agents.roles.prosumer.energy_metering import EnergyMetering
 from agents.roles.prosumer.ev_flexibility import EvFlexibilityManager
 from agents.roles.prosumer.held_orders import HeldOrders
+from agents.roles.prosumer.plant_days import PlantDays
 from cim.model.arrays import Floats
 from cim.model.devices import WeatherForecast
 from cim.model.intervals import LocalDay
@@ -34,10 +35,11 @@ class ElementFacts:
         vehicles: EvFlexibilityManager,
         metering: EnergyMetering,
         held: HeldOrders,
+        plants: PlantDays,
     ) -> None:
         self._costs, self._elements, self._kinds = config.preferences, config.by_name(), config.kinds()
         self._reports, self._buildings, self._vehicles = reports, buildings, vehicles
-        self._metering, self._held = metering, held
+        self._metering, self._held, self._plants = metering, held, plants
 
     def of(self, element: str, day: LocalDay, weather: WeatherForecast | None, stored_kwh: float) -> ElementKnowledge:
         """What is known of an element for planning a day on which it begins with `stored_kwh`."""
@@ -53,6 +55,7 @@ class ElementFacts:
             usage=self._buildings.usage(element),
             temperature_c=self._reports.last_value(element, Kind.TEMPERATURE),
             available_kw=None if available_w is None else available_w / 1000,
+            clear_kw=self._plants.clear_kw(element, day),
             stored_kwh=stored_kwh,
             metered_kw=self._metering.metered_so_far_kw(element, day),
             held_kw=self._held.held_kw(element, day),

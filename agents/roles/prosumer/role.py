@@ -44,6 +44,7 @@ from agents.roles.prosumer.measured_day import MeasuredDays
 from agents.roles.prosumer.meter_checks import MeterChecks
 from agents.roles.prosumer.metering_messages import MeteringMessages
 from agents.roles.prosumer.owner_overrides import OwnerOverrides
+from agents.roles.prosumer.plant_days import PlantDays
 from agents.roles.prosumer.prognoses import Prognoses
 from agents.roles.prosumer.provider_switching import ProviderSwitching
 from agents.roles.prosumer.reactive_metering import ReactiveMetering
@@ -88,7 +89,8 @@ class ProsumerRole(Role):
             me, ledger, contracts, wants=config.selling_under, sold_twice=publishing.sold_twice
         )
         metering, held = EnergyMetering(me, config), HeldOrders(me, config)
-        base = BaseLoad(me, config, metering)
+        base, available = BaseLoad(me, config, metering), AvailableEnergy(me)
+        plants = PlantDays(me, config, metering=metering, available=available, held=held)
         vehicles = EvFlexibilityManager(me, reports, metering)
         reserved = ReservedCapacity(me, config, contracts)
         agreed, kept = ConnectionLimits(me, config), OwnerOverrides(me, config, held)
@@ -108,12 +110,13 @@ class ProsumerRole(Role):
             vehicles=vehicles,
             metering=metering,
             held=held,
+            plants=plants,
             agreed=agreed,
             reserved=reserved,
             supply=supply,
             plans=plans,
         )
-        reactive, available = ReactiveMetering(me), AvailableEnergy(me)
+        reactive = ReactiveMetering(me)
         history, weather = ElementHistory(me, config, metering, held), WeatherSeen(me, config, metering)
         profiles = ElementProfiles(
             rules,
@@ -192,6 +195,7 @@ class ProsumerRole(Role):
             checks,
             messages,
             history,
+            plants,
             held,
             agreed,
             reserved,
