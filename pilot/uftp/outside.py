@@ -69,6 +69,12 @@ def with_outside(site_agents: SiteAgents, parties: Parties) -> SiteAgents:
             here = tuple(name for name in spec.config if name not in away)
         elif spec.kind == "iles":  # nor does it hear of changes of aggregator that are asked for
             here = spec.config.without(away)
+        elif (
+            away and spec.kind == "dso"
+        ):  # UFTP has no message for price rounds over all sellers: each offers by itself
+            here = replace(spec.config, coordinates=False)
+        elif away and spec.kind == "aggregator":
+            here = replace(spec.config, coordinated=False)
         agents.append(replace(spec, config=here))
     return replace(
         site_agents,

@@ -12,14 +12,15 @@ from experiments.faults.pages_fuzz import fuzz_pages
 from experiments.faults.portal_fuzz import FuzzReport
 from experiments.faults.portal_site import fuzzed_site
 from portal.screens.catalogue import catalogue
+from portal.screens.wall import PATH as WALL
 
 
 def test_no_page_and_no_file_fails_whatever_is_asked(tmp_path: Path) -> None:
-    """Each page and each CSV a few times by all callers: every status one that is meant, every page and table whole."""
+    """Each page, the wall and each CSV a few times by all callers: every status one that is meant, every page and table whole."""
     report = FuzzReport()
     fuzz_pages(fuzzed_site(tmp_path), 5, 1, report)
     assert report.failures == {}
-    assert set(report.calls) == {f"GET {path}{kind}" for path in catalogue(None) for kind in ("", ".csv")}
+    assert set(report.calls) == {f"GET {path}{kind}" for path in (*catalogue(None), WALL) for kind in ("", ".csv")}
     assert {200, 401, 403, 422} <= set(report.statuses)
 
 

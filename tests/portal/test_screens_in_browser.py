@@ -239,7 +239,7 @@ def test_the_wall_is_read_from_afar_and_changes_by_itself(browser: Browser, site
     site.publish("home-d", DeviceLost(site.site.now - timedelta(minutes=2), "home-d.pv", "it does not answer"))
     page.wait_for_selector(".bad:has-text('home-d.pv: it does not answer')")
     assert page.evaluate("window.same")
-    assert "as of" in page.inner_text("#live-state")
+    page.wait_for_function("document.getElementById('live-state').textContent.startsWith('as of')")
     close(page)
 
 

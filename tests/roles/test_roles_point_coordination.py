@@ -50,7 +50,7 @@ def coordinated(seed: int | None = None) -> Miniature:
 
 
 def test_where_the_terms_do_not_say_so_nobody_hears_of_it(tmp_path: Path) -> None:
-    """By the site's own terms none of these messages is said, and no session is told to be coordinated."""
+    """Where nobody asks for it none of these messages is said, and no session is told to be coordinated."""
     market = undisturbed(END, tmp_path / "ledger.db")
     market.ledger.close()
     assert market.said(FlexOffer)

@@ -38,9 +38,12 @@ def prosumer_config(
 
 
 def aggregator_config(members: tuple[Member, ...], **changes: Any) -> AggregatorConfig:
-    """An aggregator that deals with `dso`, `iles` and `ledger`; any field can be changed."""
+    """An aggregator that deals with `dso`, `iles` and `ledger`; any field can be changed.
+
+    It offers by itself, unlike Strem's: most small worlds have no DSO that leads rounds over all sellers.
+    """
     made = market_terms.aggregator_config(SITE, dso="dso", market="iles", ledger="ledger", members=members)
-    return replace(made, **changes)
+    return replace(made, **{"coordinated": False, **changes})
 
 
 def dso_config(
@@ -51,9 +54,9 @@ def dso_config(
     aggregators: tuple[str, ...],
     **changes: Any,
 ) -> DsoConfig:
-    """A DSO that deals with `iles` and `ledger`; any field can be changed."""
+    """A DSO that deals with `iles` and `ledger` and leads no rounds over sellers; any field can be changed."""
     made = market_terms.dso_config(
         SITE, market="iles", ledger="ledger", network=network, limits=limits, points=points, connections=connections,
         aggregators=aggregators,
     )  # fmt: skip
-    return replace(made, **changes)
+    return replace(made, **{"coordinates": False, **changes})
